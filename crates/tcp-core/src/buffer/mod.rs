@@ -1,0 +1,22 @@
+//! Where do a connection's bytes lie? Written ones until they are acknowledged ([`SendBuffer`]),
+//! received ones until they are read ([`ReceiveBuffer`]), and what lies past a gap
+//! ([`Assembler`]). Windows and limits are the caller's (RFC 9293 3.8.6, RFC 2018 4, RFC 2883 4).
+//!
+//! Nothing here allocates before the first byte, so that an idle connection holds no buffer.
+
+mod assembler;
+mod receive;
+mod send;
+
+pub use assembler::{Assembler, MAX_RANGES, SeqRange};
+pub use receive::{Inserted, MAX_CAPACITY, ReceiveBuffer};
+pub use send::{CHUNK, MAX_SLICES, SendBuffer};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+/// The bytes of one segment, or super-segment, as reference-counted slices in order of sequence.
+///
+/// They stay valid and unchanged whatever happens to the buffer that they come from, so that a
+/// packet can be on its way to the device while the connection goes on without a lock.
+pub type Payload = SmallVec<[Bytes; 2]>;

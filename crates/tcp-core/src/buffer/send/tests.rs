@@ -1,0 +1,211 @@
+//! Are the octets handed out the octets written, whatever the order of writes, slices and
+//! acknowledgements? Random ones against a vector, and memory and cost by example.
+
+use super::*;
+use proptest::prelude::*;
+use std::vec;
+use std::vec::Vec;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Write(usize),
+    WriteBytes(usize),
+    Slices { offset: usize, len: usize },
+    Copy { offset: usize, len: usize },
+    Advance(usize),
+}
+
+fn amount() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => 0usize..40, 3 => 0usize..3000, 2 => 0usize..70_000, 1 => 0usize..200_000]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => amount().prop_map(Step::Write),
+        2 => amount().prop_map(Step::WriteBytes),
+        4 => (amount(), amount()).prop_map(|(offset, len)| Step::Slices { offset, len }),
+        1 => (amount(), amount()).prop_map(|(offset, len)| Step::Copy { offset, len }),
+        3 => amount().prop_map(Step::Advance),
+    ]
+}
+
+/// The next `n` octets of a stream that repeats late, continued over calls.
+fn stream(at: &mut u64, n: usize) -> Vec<u8> {
+    let from = *at;
+    *at += n as u64;
+    (from..*at).map(|p| (p ^ (p >> 8).wrapping_mul(7)) as u8).collect()
+}
+
+fn clipped(model: &[u8], offset: usize, len: usize) -> &[u8] {
+    let from = offset.min(model.len());
+    &model[from..from.saturating_add(len).min(model.len())]
+}
+
+fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut buffer = SendBuffer::new();
+    let mut model: Vec<u8> = Vec::new();
+    let mut written = 0;
+    let mut handed_out: Vec<(Payload, Vec<u8>)> = Vec::new();
+    for step in steps {
+        match step {
+            Step::Write(n) => {
+                let data = stream(&mut written, n);
+                buffer.write(&data);
+                model.extend(data);
+            }
+            Step::WriteBytes(n) => {
+                let data = stream(&mut written, n);
+                model.extend(&data);
+                buffer.write_bytes(Bytes::from(data));
+            }
+            Step::Slices { offset, len } => {
+                let mut out = Payload::new();
+                let covered = buffer.slices(offset, len, &mut out);
+                let expected = clipped(&model, offset, len);
+                prop_assert!(covered == expected.len() || out.len() == MAX_SLICES);
+                prop_assert!(out.len() <= MAX_SLICES && out.iter().all(|s| !s.is_empty()));
+                prop_assert_eq!(out.concat(), &expected[..covered]);
+                handed_out.push((out, expected[..covered].to_vec()));
+            }
+            Step::Copy { offset, len } => {
+                let mut out = vec![0; len];
+                let n = buffer.copy(offset, &mut out);
+                prop_assert_eq!(&out[..n], clipped(&model, offset, len));
+            }
+            Step::Advance(n) => {
+                buffer.advance(n);
+                model.drain(..n.min(model.len()));
+            }
+        }
+        prop_assert_eq!(buffer.len(), model.len());
+        prop_assert_eq!(buffer.is_empty(), model.is_empty());
+        prop_assert!(buffer.memory() >= model.len());
+        prop_assert!(!model.is_empty() || buffer.memory() == 0);
+        let charges = buffer.chunks.iter().map(|c| c.charge).sum::<usize>() + buffer.tail_charge;
+        prop_assert_eq!(buffer.charged, charges);
+    }
+    for (slices, expected) in handed_out {
+        prop_assert_eq!(slices.concat(), expected, "handed-out bytes have changed");
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn octets_come_out_as_written(steps in proptest::collection::vec(step(), 1..80)) {
+        run(steps)?;
+    }
+}
+
+fn slices(buffer: &mut SendBuffer, offset: usize, len: usize) -> Payload {
+    let mut out = Payload::new();
+    buffer.slices(offset, len, &mut out);
+    out
+}
+
+#[test]
+fn slices_outlive_what_happens_to_the_buffer() {
+    let mut buffer = SendBuffer::new();
+    buffer.write(&[1; 3000]);
+    buffer.write(&[2; 1500]);
+    let first = slices(&mut buffer, 0, 4500);
+    buffer.write(&[3; 5000]);
+    let second = slices(&mut buffer, 4500, 5000);
+    buffer.advance(2000);
+    buffer.write(&[4; 100_000]);
+    buffer.advance(usize::MAX);
+    buffer.write(&[5; 100_000]);
+    assert_eq!(first.concat(), [vec![1; 3000], vec![2; 1500]].concat());
+    assert_eq!(second.concat(), [3; 5000]);
+}
+
+#[test]
+fn handing_out_twice_copies_nothing() {
+    let mut buffer = SendBuffer::new();
+    buffer.write(&[1; 10_000]);
+    let (a, b) = (slices(&mut buffer, 100, 5000), slices(&mut buffer, 100, 5000));
+    assert_eq!((a.len(), a[0].as_ptr()), (1, b[0].as_ptr()));
+    // What comes behind lies in the same allocation while it has room.
+    buffer.write(&[2; 2000]);
+    let c = slices(&mut buffer, 10_000, 2000);
+    buffer.write(&[3; 2000]);
+    let d = slices(&mut buffer, 12_000, 2000);
+    assert_eq!(c[0].as_ptr().wrapping_add(2000), d[0].as_ptr());
+}
+
+#[test]
+fn bytes_are_taken_by_reference() {
+    let data = Bytes::from(vec![7; 5000]);
+    let mut buffer = SendBuffer::new();
+    buffer.write(b"head");
+    buffer.write_bytes(data.clone());
+    buffer.write(b"tail");
+    let out = slices(&mut buffer, 0, usize::MAX);
+    assert_eq!(out.len(), 3);
+    assert_eq!(out[1].as_ptr(), data.as_ptr());
+    assert_eq!(out.concat(), [b"head", &data[..], b"tail"].concat());
+}
+
+#[test]
+fn single_octets_share_few_chunks() {
+    let mut buffer = SendBuffer::new();
+    for i in 0..CHUNK {
+        buffer.write(&[i as u8]);
+    }
+    let mut out = Payload::new();
+    assert_eq!(buffer.slices(0, CHUNK, &mut out), CHUNK);
+    assert!(out.len() <= 12, "{} slices", out.len());
+    assert!(buffer.memory() < 3 * CHUNK);
+}
+
+#[test]
+fn single_octets_sent_at_once_stay_together() {
+    let mut buffer = SendBuffer::new();
+    for i in 0..10_000 {
+        buffer.write(&[i as u8]);
+        assert_eq!(slices(&mut buffer, i, 1).concat(), [i as u8]);
+    }
+    // Retransmitted as one segment, they are a few slices.
+    let mut out = Payload::new();
+    assert_eq!(buffer.slices(0, 10_000, &mut out), 10_000);
+}
+
+#[test]
+fn small_messages_hold_little_and_nothing_once_acknowledged() {
+    let mut buffer = SendBuffer::new();
+    assert_eq!(buffer.memory(), 0);
+    for len in [1, 64, 700, 5000] {
+        buffer.write(&vec![1; len]);
+        slices(&mut buffer, 0, len);
+        assert!(buffer.memory() <= len.max(SMALLEST) + 256, "{} for {len}", buffer.memory());
+        buffer.advance(len);
+        assert_eq!(buffer.memory(), 0);
+    }
+}
+
+#[test]
+fn a_segment_stops_at_the_most_slices() {
+    let mut buffer = SendBuffer::new();
+    for i in 0..40 {
+        buffer.write_bytes(Bytes::from(vec![i; CRUMB]));
+    }
+    let mut out = Payload::new();
+    assert_eq!(buffer.slices(0, 40 * CRUMB, &mut out), MAX_SLICES * CRUMB);
+    assert_eq!(out.len(), MAX_SLICES);
+}
+
+#[test]
+fn a_super_segment_of_a_large_backlog_is_two_slices() {
+    let mut buffer = SendBuffer::new();
+    let piece = vec![9; 100_000];
+    while buffer.len() < 16 << 20 {
+        buffer.write(&piece);
+    }
+    let (len, step) = (buffer.len(), 65_160);
+    for offset in (0..len - step).step_by(step) {
+        assert!(slices(&mut buffer, offset, step).len() <= 3);
+    }
+    assert!(buffer.memory() < len + 2 * CHUNK + buffer.chunks.capacity() * 64);
+    buffer.advance(len - 10);
+    assert!(buffer.memory() <= 2 * CHUNK + buffer.chunks.capacity() * 64);
+}

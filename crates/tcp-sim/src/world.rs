@@ -1,0 +1,345 @@
+//! What happens next, and when? Connects nodes by links and moves one virtual clock from event to
+//! event. How a link treats packets is `link`'s affair; what a node does with them is its own.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::thread;
+use std::time::Duration;
+
+use tcp_core::Instant;
+
+use crate::link::{Link, LinkConfig, LinkStats, mix};
+use crate::trace::{Event, Snapshot, Trace, destination, end_name};
+
+/// Packets remembered of each node unless [`World::set_trace_depth`] says otherwise.
+const TRACE_DEPTH: usize = 40;
+
+/// Rounds without the clock moving after which a world gives up, unless
+/// [`World::set_round_limit`] says otherwise. A bulk transfer over links without delay needs many.
+const ROUND_LIMIT: u32 = 100_000;
+
+/// Packets that a node may send in one call of [`Node::transmit`].
+const TRANSMIT_LIMIT: usize = 100_000;
+
+/// Something with IP addresses that a [`World`] can run: a stack, a middlebox, a toy.
+pub trait Node {
+    /// A packet has arrived. It may be damaged. Answers wait for [`Node::transmit`].
+    fn receive(&mut self, now: Instant, packet: &[u8]);
+
+    /// Hands all packets that it wants to send now to `out`. Called after every round of events,
+    /// and before the clock moves, so that what a test did to the node gets its answer too.
+    fn transmit(&mut self, now: Instant, out: &mut dyn FnMut(Vec<u8>));
+
+    /// When [`Node::on_deadline`] is next wanted; `None` or [`Instant::FAR_FUTURE`] for never.
+    fn next_deadline(&self) -> Option<Instant>;
+
+    /// The deadline has come. Afterwards the next one must lie in the future, sooner or later:
+    /// a world does not wait forever at one instant.
+    fn on_deadline(&mut self, now: Instant);
+}
+
+type Router = Box<dyn FnMut(usize, &[u8]) -> Option<usize> + Send>;
+
+/// Nodes, the links between them, one clock, one seed and a trace.
+///
+/// Nodes are numbered from 0 in the order of [`World::add_node`]. Each pair has a link in each
+/// direction. A packet goes to the node that has its destination address, over the one link
+/// between the two; packets for nobody, or for their own sender, are counted and dropped.
+///
+/// If dropped by a panic, a world prints its seed, the counters of its links and the last packets
+/// of every node.
+pub struct World<N: Node> {
+    seed: u64,
+    now: Instant,
+    rounds_at_now: u32,
+    round_limit: u32,
+    default_link: LinkConfig,
+    nodes: Vec<N>,
+    addresses: BTreeMap<IpAddr, usize>,
+    router: Option<Router>,
+    links: BTreeMap<(usize, usize), Link>,
+    unroutable: u64,
+    trace: Trace,
+}
+
+impl<N: Node> World<N> {
+    /// An empty world at [`Instant::ZERO`]. Each link begins with a copy of `default_link` and
+    /// with randomness derived from `seed` and the numbers of its ends.
+    pub fn new(seed: u64, default_link: LinkConfig) -> World<N> {
+        World {
+            seed,
+            now: Instant::ZERO,
+            rounds_at_now: 0,
+            round_limit: ROUND_LIMIT,
+            default_link,
+            nodes: Vec::new(),
+            addresses: BTreeMap::new(),
+            router: None,
+            links: BTreeMap::new(),
+            unroutable: 0,
+            trace: Trace::new(TRACE_DEPTH),
+        }
+    }
+
+    /// Adds a node with its addresses, connects it with all others and returns its number. An
+    /// address that another node had moves to this one.
+    pub fn add_node(&mut self, node: N, addresses: &[IpAddr]) -> usize {
+        let new = self.nodes.len();
+        for other in 0..new {
+            for (from, to) in [(other, new), (new, other)] {
+                let seed = mix(mix(self.seed, from as u64), to as u64);
+                self.links.insert((from, to), Link::new(self.default_link.clone(), seed));
+            }
+        }
+        self.nodes.push(node);
+        self.addresses.extend(addresses.iter().map(|address| (*address, new)));
+        new
+    }
+
+    /// Replaces routing by destination address: the closure gets the number of the sending node
+    /// and the packet, and names the receiving node, or none to drop it.
+    pub fn route_by(&mut self, router: impl FnMut(usize, &[u8]) -> Option<usize> + Send + 'static) {
+        self.router = Some(Box::new(router));
+    }
+
+    /// Changes the link from one node to another; see [`Link::set_config`].
+    ///
+    /// # Panics
+    /// If there are no such two nodes.
+    pub fn set_link(&mut self, from: usize, to: usize, config: LinkConfig) {
+        self.link_mut(from, to).set_config(config);
+    }
+
+    /// Changes all links.
+    pub fn set_links(&mut self, config: &LinkConfig) {
+        for link in self.links.values_mut() {
+            link.set_config(config.clone());
+        }
+    }
+
+    /// The link from one node to another.
+    ///
+    /// # Panics
+    /// If there are no such two nodes.
+    pub fn link(&self, from: usize, to: usize) -> &Link {
+        self.links.get(&(from, to)).unwrap_or_else(|| panic!("no link from {from} to {to}"))
+    }
+
+    /// The link from one node to another, for changing it.
+    ///
+    /// # Panics
+    /// If there are no such two nodes.
+    pub fn link_mut(&mut self, from: usize, to: usize) -> &mut Link {
+        self.links.get_mut(&(from, to)).unwrap_or_else(|| panic!("no link from {from} to {to}"))
+    }
+
+    /// The counters of every link, by sending and receiving node.
+    pub fn link_stats(&self) -> impl Iterator<Item = ((usize, usize), LinkStats)> + '_ {
+        self.links.iter().map(|(ends, link)| (*ends, link.stats()))
+    }
+
+    /// The virtual time.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The seed, as given.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The nodes, by number.
+    pub fn nodes(&self) -> &[N] {
+        &self.nodes
+    }
+
+    /// One node.
+    ///
+    /// # Panics
+    /// If there is no node of that number.
+    pub fn node(&self, number: usize) -> &N {
+        &self.nodes[number]
+    }
+
+    /// One node, for acting as its user; what it wants to send then is sent in the next step.
+    ///
+    /// # Panics
+    /// If there is no node of that number.
+    pub fn node_mut(&mut self, number: usize) -> &mut N {
+        &mut self.nodes[number]
+    }
+
+    /// The last packets of every node.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Begins a new trace that keeps `packets` of each node; 0 switches tracing off, for speed.
+    pub fn set_trace_depth(&mut self, packets: usize) {
+        self.trace = Trace::new(packets);
+    }
+
+    /// Sets after how many rounds of events without time passing the world panics (100,000).
+    pub fn set_round_limit(&mut self, rounds: u32) {
+        self.round_limit = rounds;
+    }
+
+    /// Packets dropped because no node, or only the sender itself, has the destination.
+    pub fn unroutable(&self) -> u64 {
+        self.unroutable
+    }
+
+    /// Collects what the nodes have to send, moves the clock to the next event, delivers every
+    /// packet that is due then, calls every deadline that has come, and collects again. Returns
+    /// false, and does nothing more than the first collecting, if nothing will ever happen.
+    ///
+    /// # Panics
+    /// If the clock has not moved for too many rounds.
+    pub fn step(&mut self) -> bool {
+        self.collect();
+        match self.next_event() {
+            Some(at) => {
+                self.round(at);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Steps until `condition` holds, at most until `limit` inclusive; returns whether it holds.
+    /// The condition is asked before each step and may act on the nodes. If it never held the
+    /// clock stands at `limit` (or, with [`Instant::FAR_FUTURE`], at the last event).
+    ///
+    /// # Panics
+    /// If the clock has not moved for too many rounds.
+    pub fn run_until(
+        &mut self,
+        limit: Instant,
+        mut condition: impl FnMut(&mut World<N>) -> bool,
+    ) -> bool {
+        loop {
+            if condition(self) {
+                return true;
+            }
+            self.collect();
+            match self.next_event() {
+                Some(at) if at <= limit => self.round(at),
+                _ => break,
+            }
+        }
+        if limit != Instant::FAR_FUTURE && limit > self.now {
+            self.move_clock(limit);
+            return condition(self);
+        }
+        false
+    }
+
+    /// Runs all events of the next `span`; afterwards the clock stands at its end.
+    ///
+    /// # Panics
+    /// If the clock has not moved for too many rounds.
+    pub fn run_for(&mut self, span: Duration) {
+        let end = self.now + span;
+        self.run_until(end, |_| false);
+    }
+
+    /// The earliest delivery or deadline; never in the past.
+    fn next_event(&self) -> Option<Instant> {
+        let deliveries = self.links.values().filter_map(Link::next_delivery);
+        let deadlines = self.nodes.iter().filter_map(N::next_deadline);
+        let first = deliveries.chain(deadlines).min()?;
+        (first != Instant::FAR_FUTURE).then(|| first.max(self.now))
+    }
+
+    fn round(&mut self, at: Instant) {
+        self.move_clock(at);
+        self.deliver();
+        for node in &mut self.nodes {
+            if node.next_deadline().is_some_and(|deadline| deadline <= at) {
+                node.on_deadline(at);
+            }
+        }
+        self.collect();
+    }
+
+    fn move_clock(&mut self, to: Instant) {
+        if to > self.now {
+            self.now = to;
+            self.rounds_at_now = 0;
+            return;
+        }
+        self.rounds_at_now += 1;
+        assert!(
+            self.rounds_at_now <= self.round_limit,
+            "{} rounds of events at {:?} without time passing",
+            self.round_limit,
+            self.now,
+        );
+    }
+
+    fn deliver(&mut self) {
+        for (&(from, to), link) in &mut self.links {
+            while let Some(packet) = link.pop(self.now) {
+                self.trace.record(self.now, to, Event::Received { from }, Snapshot::of(&packet));
+                self.nodes[to].receive(self.now, &packet);
+            }
+        }
+    }
+
+    fn collect(&mut self) {
+        for from in 0..self.nodes.len() {
+            let mut out = Vec::new();
+            self.nodes[from].transmit(self.now, &mut |packet| {
+                assert!(out.len() < TRANSMIT_LIMIT, "node {} never stops", end_name(from));
+                out.push(packet);
+            });
+            for packet in out {
+                self.send(from, packet);
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, packet: Vec<u8>) {
+        let to = match &mut self.router {
+            Some(router) => router(from, &packet),
+            None => destination(&packet).and_then(|ip| self.addresses.get(&ip).copied()),
+        };
+        let Some((to, link)) =
+            to.and_then(|to| self.links.get_mut(&(from, to)).map(|link| (to, link)))
+        else {
+            self.unroutable += 1;
+            self.trace.record(self.now, from, Event::NoRoute, Snapshot::of(&packet));
+            return;
+        };
+        // The fate is known only after the link has taken the packet.
+        let sent = Snapshot::of(&packet);
+        let fate = link.push(self.now, packet);
+        self.trace.record(self.now, from, Event::Sent { to, fate }, sent);
+    }
+}
+
+impl<N: Node> World<N> {
+    /// Everything that helps after a failure: seed, time, counters of the links that were used,
+    /// and the last packets of every node.
+    pub fn report(&self) -> String {
+        let mut text = format!("world with seed {} at {:?}\n", self.seed, self.now);
+        for ((from, to), stats) in self.link_stats().filter(|(_, stats)| stats.sent > 0) {
+            text += &format!("{} > {} {stats:?}\n", end_name(from), end_name(to));
+        }
+        if self.unroutable > 0 {
+            text += &format!("{} packets without a route\n", self.unroutable);
+        }
+        text + &self.trace.to_string()
+    }
+}
+
+impl<N: Node> Drop for World<N> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", self.report());
+        }
+    }
+}

@@ -13,6 +13,7 @@ extern crate std;
 pub mod seq;
 pub mod time;
 pub mod tuple;
+pub mod wire;
 
 pub use seq::SeqNum;
 pub use time::Instant;

@@ -14,6 +14,7 @@ pub mod buffer;
 pub mod seq;
 pub mod time;
 pub mod tuple;
+pub mod wire;
 
 pub use seq::SeqNum;
 pub use time::Instant;

@@ -10,9 +10,11 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod recovery;
 pub mod seq;
 pub mod time;
 pub mod tuple;
+pub mod wire;
 
 pub use seq::SeqNum;
 pub use time::Instant;

@@ -10,6 +10,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod congestion;
 pub mod recovery;
 pub mod seq;
 pub mod time;

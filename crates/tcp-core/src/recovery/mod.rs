@@ -1,0 +1,448 @@
+//! What has been lost, and what is to be sent again? The combination of scoreboard, RTT and RTO:
+//! RFC 6675 with SACK, RFC 6582 (NewReno) without, RFC 6298 for the timer. How much may be sent
+//! is the congestion controller's answer; the caller carries [`Transition`]s and [`Timeout`]s over.
+
+pub mod rto;
+pub mod rtt;
+mod sent;
+
+use core::time::Duration;
+
+use self::rto::Rto;
+use self::rtt::RttEstimator;
+use self::sent::{Delivery, Scoreboard};
+use crate::wire::SackBlock;
+use crate::{Instant, SeqNum};
+
+/// The numbers of loss recovery.
+#[derive(Debug, Clone)]
+pub struct RecoveryConfig {
+    /// The RTO before any measurement (RFC 6298 2.1: 1 s; Linux the same).
+    pub rto_initial: Duration,
+    /// The least variation term of the RTO (Linux: 200 ms; RFC 6298 2.4 rounds the sum up to 1 s).
+    pub rto_min: Duration,
+    /// The longest RTO, back-off included (RFC 6298 2.5: 60 s or more; Linux: 120 s).
+    pub rto_max: Duration,
+    /// Duplicate ACKs or SACKed ranges that show a loss (RFC 5681 3.2, RFC 6675 2: 3; Linux: 3).
+    pub dup_threshold: u32,
+}
+
+impl Default for RecoveryConfig {
+    fn default() -> RecoveryConfig {
+        RecoveryConfig {
+            rto_initial: rto::INITIAL,
+            rto_min: rto::MIN,
+            rto_max: rto::MAX,
+            dup_threshold: 3,
+        }
+    }
+}
+
+/// An acceptable ACK: SND.UNA <= SEG.ACK <= SND.NXT (RFC 9293 3.10.7.4), SND.NXT being the highest
+/// sent. Anything beyond what was sent is taken as acknowledging all.
+#[derive(Debug, Clone, Copy)]
+pub struct AckInput<'a> {
+    /// When it arrived.
+    pub now: Instant,
+    /// SEG.ACK.
+    pub ack: SeqNum,
+    /// The SACK blocks in the order of the option, a DSACK among them; empty if there are none.
+    pub sack: &'a [SackBlock],
+    /// Both sides have permitted SACK (RFC 2018 2).
+    pub sack_enabled: bool,
+    /// It is a duplicate ACK by RFC 5681 2: data outstanding, no payload, no SYN or FIN, SEG.ACK
+    /// is SND.UNA, and the window did not change.
+    pub duplicate: bool,
+    /// The round trip that its timestamp echo measured (RFC 7323 4), if it carried one.
+    pub timestamp_rtt: Option<Duration>,
+    /// SMSS in octets, at least 1.
+    pub mss: u32,
+}
+
+/// What an ACK told.
+#[derive(Debug, Clone, Copy)]
+pub struct AckOutcome {
+    /// Octets acknowledged cumulatively.
+    pub newly_acked: u32,
+    /// Octets acknowledged or SACKed for the first time.
+    pub delivered: u32,
+    /// Octets taken as lost by this ACK.
+    pub lost: u32,
+    /// [`Recovery::in_flight`] before this ACK.
+    pub in_flight_before: u32,
+    /// The RTT sample that went into the estimator.
+    pub rtt: Option<Duration>,
+    /// What it changed.
+    pub transition: Transition,
+    /// The first block told of octets received twice (RFC 2883): something was sent again in vain.
+    pub dsack: bool,
+    /// The state after it.
+    pub state: State,
+}
+
+/// How an ACK changed the state of recovery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transition {
+    /// Not at all.
+    None,
+    /// A loss was seen, once for a window (RFC 6675 5, RFC 6582 3.2 step 2): reduce the window.
+    /// Also if an older recovery ended with this ACK and something sent during it is lost.
+    EnteredRecovery {
+        /// FlightSize when the first sign of the loss arrived, without what limited transmit sent
+        /// since (RFC 5681 3.2 step 2), in octets.
+        in_flight: u32,
+    },
+    /// Some of the data outstanding when recovery or the loss state began was acknowledged, more
+    /// is missing (RFC 6582 3.2 step 3).
+    PartialAck {
+        /// Octets acknowledged.
+        acked: u32,
+    },
+    /// All data outstanding when recovery began was acknowledged.
+    LeftRecovery,
+    /// All data outstanding when the timer fired was acknowledged.
+    LeftLoss,
+}
+
+/// Where a window's repair stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Nothing is known to be missing.
+    Open,
+    /// Fast recovery: a loss was inferred from ACKs.
+    Recovery,
+    /// The retransmission timer fired; all that was outstanding then is sent again.
+    Loss,
+}
+
+/// What a retransmission timeout met, for the congestion controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeout {
+    /// FlightSize when the timer fired, in octets.
+    pub in_flight: u32,
+    /// The same segment had been retransmitted by the timer already: the slow start threshold
+    /// stays (RFC 5681 3.1).
+    pub repeated: bool,
+}
+
+/// [`State`] with the octet that ends it.
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    Open,
+    /// `point` is RecoveryPoint of RFC 6675 2, `recover` of RFC 6582 3.1.
+    Recovery {
+        point: SeqNum,
+    },
+    Loss {
+        point: SeqNum,
+        /// SND.UNA when the timer fired last.
+        una: SeqNum,
+    },
+}
+
+/// Loss recovery for the octets of one connection, SYN and FIN included.
+///
+/// The caller tells of transmissions ([`on_sent`](Self::on_sent),
+/// [`on_retransmitted`](Self::on_retransmitted)), ACKs and timeouts, then sends what
+/// [`next_retransmission`](Self::next_retransmission) names as the window permits, lost ranges
+/// before new data.
+#[derive(Debug)]
+pub struct Recovery {
+    board: Scoreboard,
+    rtt: RttEstimator,
+    rto: Rto,
+    phase: Phase,
+    /// Where the last repair ended, until an ACK covers more (RFC 6582 3.2 step 2).
+    repaired_to: Option<SeqNum>,
+    dup_threshold: u32,
+    dup_acks: u32,
+    /// FlightSize at the first of these duplicates.
+    dup_flight: u32,
+    /// Octets that duplicate ACKs without SACK show to have left the network: what RFC 6582 calls
+    /// inflating the window.
+    departed: u32,
+    /// The peer does not report with SACK.
+    blind: bool,
+}
+
+impl Recovery {
+    /// With nothing sent.
+    pub fn new(config: &RecoveryConfig) -> Recovery {
+        Recovery {
+            board: Scoreboard::default(),
+            rtt: RttEstimator::new(),
+            rto: Rto::new(config.rto_initial, config.rto_min, config.rto_max),
+            phase: Phase::Open,
+            repaired_to: None,
+            dup_threshold: config.dup_threshold.max(1),
+            dup_acks: 0,
+            dup_flight: 0,
+            departed: 0,
+            blind: false,
+        }
+    }
+
+    /// `len` octets of sequence space went out for the first time, directly after what was sent
+    /// before.
+    pub fn on_sent(&mut self, now: Instant, start: SeqNum, len: u32) {
+        self.board.on_sent(now, start, len);
+    }
+
+    /// `[start, start + len)` went out again, usually a part of
+    /// [`next_retransmission`](Self::next_retransmission). What is not outstanding is ignored.
+    pub fn on_retransmitted(&mut self, now: Instant, start: SeqNum, len: u32) {
+        self.board.on_retransmitted(now, start, len);
+    }
+
+    /// Takes an ACK in.
+    pub fn on_ack(&mut self, input: &AckInput<'_>) -> AckOutcome {
+        let in_flight_before = self.in_flight();
+        let flight_size = self.board.outstanding();
+        self.blind = !input.sack_enabled;
+        let mut delivery = Delivery::default();
+        self.board.on_cumulative_ack(input.ack, &mut delivery);
+        let dsack = input.sack_enabled && self.take_sacks(input, &mut delivery);
+        let rtt = self.take_sample(input, &delivery, flight_size);
+        self.count_duplicates(input, &delivery, flight_size);
+        let lost_before = self.board.lost();
+        if input.sack_enabled {
+            self.board.mark_lost(self.dup_threshold, input.mss);
+        }
+        let transition = self.advance(input, &delivery, flight_size);
+        AckOutcome {
+            newly_acked: delivery.acked,
+            delivered: delivery.delivered,
+            lost: self.board.lost() - lost_before,
+            in_flight_before,
+            rtt,
+            transition,
+            dsack,
+            state: self.state(),
+        }
+    }
+
+    /// The retransmission timer fired: backs the timeout off (RFC 6298 5.5), takes everything as
+    /// lost and repairs until all that is outstanding now is acknowledged.
+    pub fn on_rto(&mut self) -> Timeout {
+        self.rto.on_timeout();
+        let in_flight = self.board.outstanding();
+        let (Some(head), Some(point)) = (self.board.head(), self.board.end()) else {
+            return Timeout { in_flight, repeated: false };
+        };
+        let una = head.start;
+        let repeated = matches!(self.phase, Phase::Loss { una: before, .. } if before == una);
+        self.phase = Phase::Loss { point, una };
+        self.board.lose_all();
+        self.dup_acks = 0;
+        self.departed = 0;
+        Timeout { in_flight, repeated }
+    }
+
+    /// The first lost range not sent again yet: its start and its length in octets. Cut it to what
+    /// may be sent now and report that to [`on_retransmitted`](Self::on_retransmitted). Not joined
+    /// with what follows beyond 64 KiB.
+    pub fn next_retransmission(&self) -> Option<(SeqNum, u32)> {
+        self.board.next_lost()
+    }
+
+    /// Octets in the network by our best knowledge: `pipe` of RFC 6675 4. What the congestion
+    /// window is compared with.
+    #[inline]
+    pub fn in_flight(&self) -> u32 {
+        self.board.in_flight().saturating_sub(self.departed)
+    }
+
+    /// Whether everything sent has been acknowledged.
+    pub fn is_empty(&self) -> bool {
+        self.board.head().is_none()
+    }
+
+    /// When the first unacknowledged octet was last sent.
+    pub fn oldest_sent_at(&self) -> Option<Instant> {
+        self.board.head().map(|r| r.sent_at)
+    }
+
+    /// What is known of the round trip.
+    pub fn rtt(&self) -> &RttEstimator {
+        &self.rtt
+    }
+
+    /// The retransmission timeout.
+    pub fn rto(&self) -> &Rto {
+        &self.rto
+    }
+
+    /// The retransmission timeout, for events that only the connection sees: a lost SYN, the
+    /// back-off of window probes.
+    pub fn rto_mut(&mut self) -> &mut Rto {
+        &mut self.rto
+    }
+
+    /// Where the repair stands.
+    pub fn state(&self) -> State {
+        match self.phase {
+            Phase::Open => State::Open,
+            Phase::Recovery { .. } => State::Recovery,
+            Phase::Loss { .. } => State::Loss,
+        }
+    }
+
+    /// Duplicate ACKs since SND.UNA moved.
+    pub fn dup_acks(&self) -> u32 {
+        self.dup_acks
+    }
+
+    /// Octets of new data that may go out beyond the congestion window: one segment for each of
+    /// the first two duplicate ACKs (RFC 3042). Always 0 with SACK, where the duplicates' blocks
+    /// have lowered [`in_flight`](Self::in_flight) already (RFC 6675 5 step 3).
+    pub fn limited_transmit_allowance(&self, mss: u32) -> u32 {
+        match self.phase {
+            Phase::Open if self.blind => self.dup_acks.min(2).saturating_mul(mss),
+            _ => 0,
+        }
+    }
+
+    /// Gives memory back that a burst has left. For connections that go idle.
+    pub fn release_memory(&mut self) {
+        self.board.release_memory();
+    }
+
+    /// Marks what the SACK blocks report; tells whether the first one is a DSACK.
+    fn take_sacks(&mut self, input: &AckInput<'_>, delivery: &mut Delivery) -> bool {
+        let Some((first, rest)) = input.sack.split_first() else { return false };
+        // RFC 2883 4: below the cumulative ACK, or within the second block.
+        let dsack = first.start.before(input.ack)
+            || rest.first().is_some_and(|second| {
+                first.start.at_or_after(second.start) && first.end.at_or_before(second.end)
+            });
+        for block in if dsack { rest } else { input.sack } {
+            self.board.on_sack(*block, delivery);
+        }
+        dsack
+    }
+
+    /// Feeds estimator and timeout. The scoreboard's measurement comes first, a timestamp has only
+    /// milliseconds; but it is there after retransmissions too (RFC 7323 4.1).
+    fn take_sample(
+        &mut self,
+        input: &AckInput<'_>,
+        delivery: &Delivery,
+        flight_size: u32,
+    ) -> Option<Duration> {
+        let echoed = input.timestamp_rtt.filter(|_| delivery.acked > 0);
+        let rtt = delivery.sample.map(|sent| input.now.since(sent)).or(echoed)?;
+        // Each ACK weighs as much as its share of the flight.
+        self.rtt.on_sample(rtt, flight_size / delivery.delivered.max(delivery.acked).max(1));
+        self.rto.on_sample(&self.rtt);
+        Some(rtt)
+    }
+
+    fn count_duplicates(&mut self, input: &AckInput<'_>, delivery: &Delivery, flight_size: u32) {
+        if delivery.acked > 0 {
+            self.dup_acks = 0;
+            if self.repaired_to.is_some_and(|p| input.ack.after(p)) {
+                self.repaired_to = None;
+            }
+        }
+        // With SACK a duplicate is what brings news (RFC 6675 2), whether the ACK moves or not. A
+        // peer that permitted SACK but sends no block is still understood.
+        let duplicate = match input.sack_enabled {
+            true => delivery.sacked > 0 || (input.duplicate && input.sack.is_empty()),
+            false => input.duplicate,
+        };
+        if duplicate && !self.is_empty() {
+            if self.dup_acks == 0 {
+                self.dup_flight = flight_size;
+            }
+            self.dup_acks = self.dup_acks.saturating_add(1);
+        }
+    }
+
+    /// Moves the phase on.
+    fn advance(&mut self, input: &AckInput<'_>, delivery: &Delivery, flight: u32) -> Transition {
+        let acked = delivery.acked;
+        match self.phase {
+            Phase::Open if self.shows_loss(input, delivery) => self.enter(input, flight),
+            Phase::Open => Transition::None,
+            Phase::Recovery { point } if acked > 0 && input.ack.at_or_after(point) => {
+                self.leave(input, point, flight, Transition::LeftRecovery)
+            }
+            Phase::Loss { point, .. } if acked > 0 && input.ack.at_or_after(point) => {
+                self.leave(input, point, flight, Transition::LeftLoss)
+            }
+            Phase::Recovery { .. } if acked > 0 => {
+                self.on_partial_ack(input, delivery);
+                Transition::PartialAck { acked }
+            }
+            Phase::Loss { .. } if acked > 0 => Transition::PartialAck { acked },
+            Phase::Recovery { .. } if self.blind && input.duplicate => {
+                // RFC 6582 3.2 step 4 (RFC 5681 3.2 step 4): another segment has left.
+                self.depart(input.mss);
+                Transition::None
+            }
+            Phase::Recovery { .. } | Phase::Loss { .. } => Transition::None,
+        }
+    }
+
+    /// RFC 6675 5 steps 1 and 2; RFC 6582 3.2 step 2.
+    fn shows_loss(&self, input: &AckInput<'_>, delivery: &Delivery) -> bool {
+        if self.board.lost() > 0 {
+            return true;
+        }
+        // Duplicates of the ACK that ended a repair come from what was sent again in vain, also
+        // after a timeout (RFC 6582 3.2 step 2 and 4). News in SACK blocks can't.
+        let careful = delivery.sacked == 0 && self.repaired_to == Some(input.ack);
+        self.dup_acks >= self.dup_threshold && !careful && !self.is_empty()
+    }
+
+    fn enter(&mut self, input: &AckInput<'_>, flight_size: u32) -> Transition {
+        let Some(point) = self.board.end() else { return Transition::None };
+        self.phase = Phase::Recovery { point };
+        // RFC 6675 5 step 4.3, RFC 5681 3.2 step 3: the first segment is presumed lost.
+        self.board.mark_head_lost(input.mss);
+        self.departed = 0;
+        if self.blind {
+            // RFC 5681 3.2 step 3: the segments that caused the duplicates have left.
+            self.depart(self.dup_acks.saturating_mul(input.mss));
+        }
+        let in_flight = if self.dup_acks > 0 { self.dup_flight } else { flight_size };
+        Transition::EnteredRecovery { in_flight }
+    }
+
+    fn leave(
+        &mut self,
+        input: &AckInput<'_>,
+        point: SeqNum,
+        flight_size: u32,
+        left: Transition,
+    ) -> Transition {
+        self.phase = Phase::Open;
+        self.departed = 0;
+        self.repaired_to = (input.ack == point).then_some(point);
+        if self.board.lost() > 0 { self.enter(input, flight_size) } else { left }
+    }
+
+    fn on_partial_ack(&mut self, input: &AckInput<'_>, delivery: &Delivery) {
+        if self.blind {
+            // RFC 6582 3.2 step 3: deflate by what was acknowledged, less one segment: the
+            // repaired one had produced no duplicate.
+            let deflated = delivery.acked.saturating_sub(input.mss);
+            self.departed = self.departed.saturating_sub(deflated);
+        }
+        // The ACK stops at what is missing next (RFC 6582 3.2 step 3). With SACK this takes the
+        // place of the rescue retransmission of RFC 6675 5 NextSeg rule 4, for the end of a flight
+        // that too little data follows.
+        if self.blind || (delivery.retransmission_acked && self.board.lost() == 0) {
+            self.board.mark_head_lost(input.mss);
+        }
+        self.depart(0);
+    }
+
+    /// Counts `octets` as departed, at most what is in flight.
+    fn depart(&mut self, octets: u32) {
+        self.departed = self.departed.saturating_add(octets).min(self.board.in_flight());
+    }
+}
+
+#[cfg(test)]
+mod tests;

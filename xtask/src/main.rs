@@ -1,2 +1,53 @@
-//! Project tasks.
-fn main() {}
+//! Project tasks: what can be asked of the tree as `cargo xtask <task>`?
+//!
+//! The tasks read sources as text and need nothing but the checkout.
+
+mod labels;
+mod layers;
+mod requirements;
+mod rust_source;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Checks on the tree that cargo does not know", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Write docs/requirements.md: which requirement of RFC 9293 is met where, and tested where
+    Requirements {
+        /// Write nothing; fail if the page on disk differs from what would be written
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check that modules and crates only name what lies below them
+    Layers,
+}
+
+fn main() -> ExitCode {
+    let root = tree::root();
+    let outcome = match Arguments::parse().task {
+        Task::Requirements { check } => requirements::run(&root, check),
+        Task::Layers => layers::run(&root),
+    };
+    match outcome {
+        Ok(summary) => {
+            println!("{summary}");
+            ExitCode::SUCCESS
+        }
+        Err(problems) => {
+            for problem in &problems {
+                eprintln!("{problem}");
+            }
+            eprintln!("{} problem(s)", problems.len());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,3 @@
-//! Shared parts.
+//! Applications and helpers that the whole-stack tests share.
+
+pub mod transfer;

@@ -1,1 +1,58 @@
-//! Placeholder of the first commit; filled by the next ones.
+//! `TcpStream` and `TcpListener` in the shape of `tokio::net`, over a TCP that runs in this
+//! process instead of the kernel.
+//!
+//! A [`Net`] is a running stack on a packet device. Its methods [`Net::connect`] and
+//! [`Net::listen`] are explicit; with an ambient stack ([`Net::enter`] or [`Net::install`]) the
+//! associated functions work as those of `tokio::net` do, so that changing one `use` line swaps
+//! the TCP under a program:
+//!
+//! ```
+//! use tcp_async::{Net, TcpListener, TcpStream};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! // No device: addresses of the stack itself loop back inside it.
+//! let net = Net::builder().address("10.0.0.1/24").loopback()?;
+//! let _here = net.enter();
+//!
+//! let listener = TcpListener::bind("10.0.0.1:80").await?;
+//! let mut client = TcpStream::connect("10.0.0.1:80").await?;
+//! let (mut server, _peer) = listener.accept().await?;
+//! client.write_all(b"hello").await?;
+//! client.shutdown().await?;
+//! let mut text = String::new();
+//! server.read_to_string(&mut text).await?;
+//! assert_eq!(text, "hello");
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod ambient;
+mod budget;
+mod builder;
+mod error;
+mod listener;
+mod net;
+mod socket;
+mod split;
+mod stream;
+mod wait;
+
+pub use ambient::EnterGuard;
+pub use builder::{Builder, BuildError};
+pub use listener::{Incoming, TcpListener};
+pub use net::Net;
+pub use socket::TcpSocket;
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use stream::TcpStream;
+
+/// Halves of a stream, where `tokio::net::tcp` has them.
+pub mod tcp {
+    pub use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+}
+
+pub use tcp_core::config::{BufferLimits, Keepalive, TcpConfig};
+pub use tcp_core::connection::{Info, State};
+pub use tcp_io::stack::{Cidr, ConnectionRow, Counters, StackConfig};

@@ -11,11 +11,23 @@ extern crate alloc;
 extern crate std;
 
 pub mod buffer;
+pub mod config;
+pub mod congestion;
+pub mod connection;
+pub mod error;
+pub mod isn;
+pub mod listen;
+mod receive;
+pub mod recovery;
+pub mod reset;
+mod send;
 pub mod seq;
 pub mod time;
+pub mod time_wait;
 pub mod tuple;
 pub mod wire;
 
+pub use connection::Connection;
 pub use seq::SeqNum;
 pub use time::Instant;
 pub use tuple::{Endpoint, Tuple};

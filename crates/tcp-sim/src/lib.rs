@@ -65,12 +65,14 @@
 #![forbid(unsafe_code)]
 
 pub mod guard;
+pub mod host;
 pub mod link;
 pub mod profiles;
 pub mod trace;
 pub mod world;
 
 pub use guard::SeedGuard;
+pub use host::{Host, pair};
 pub use link::{
     BurstLoss, DropReason, Fate, Link, LinkConfig, LinkStats, Marks, QueueLimit, Reorder,
 };

@@ -1,0 +1,213 @@
+//! Which numbers does the protocol use? Every constant of a connection, with its RFC label, its
+//! default and Linux's value. A stack shares one [`TcpConfig`]; what an application may change on
+//! one connection stands in [`SocketOptions`].
+
+use core::time::Duration;
+
+use crate::congestion::Algorithm;
+
+/// How far a buffer may grow: it starts at `initial` and is auto-tuned up to `max`, in octets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BufferLimits {
+    /// The limit of a new connection.
+    pub initial: usize,
+    /// The limit auto-tuning may reach.
+    pub max: usize,
+}
+
+/// The numbers of a stack's TCP. Construct with [`TcpConfig::default`] and change fields.
+#[derive(Clone, Debug)]
+pub struct TcpConfig {
+    /// Offer selective acknowledgement (RFC 2018). Linux: on.
+    pub sack: bool,
+    /// Offer timestamps and PAWS (RFC 7323 3). Linux: on.
+    pub timestamps: bool,
+    /// Offer window scaling (RFC 7323 2). Linux: on.
+    pub window_scaling: bool,
+    /// Receive buffer; the window scale follows from `max`. Linux: 128 KiB, up to 6 MiB.
+    pub receive_buffer: BufferLimits,
+    /// Send buffer. Linux: 16 KiB, up to 4 MiB.
+    pub send_buffer: BufferLimits,
+    /// How long an ACK may be delayed (MUST-40: below 0.5 s). Linux: 40 to 200 ms.
+    pub delayed_ack: Duration,
+    /// First retransmission time-out (RFC 6298 2.1). Linux: 1 s.
+    pub rto_initial: Duration,
+    /// Least retransmission time-out. RFC 6298 2.4 says 1 s; Linux and this default: 200 ms.
+    pub rto_min: Duration,
+    /// Largest retransmission time-out (RFC 6298 2.5). Linux: 120 s.
+    pub rto_max: Duration,
+    /// Duplicate ACKs that mean a loss (RFC 5681 3.2). Linux: 3, adaptive.
+    pub dup_threshold: u32,
+    /// Retransmissions of a SYN, after 1, 2, 4, 8 ... s. Linux: 6.
+    pub syn_retries: u32,
+    /// R2 for a SYN (MUST-23: at least 3 minutes); whichever of this and `syn_retries` comes
+    /// first gives up. Linux: 127 s, from its 6 retries.
+    pub syn_timeout: Duration,
+    /// Retransmissions of a SYN-ACK, after 1, 2, 4, 8, 16 s; given up at 63 s. Linux: 5.
+    pub syn_ack_retries: u32,
+    /// R1: retransmissions after which the application is told of trouble (MUST-20, SHLD-10: at
+    /// least 3). Linux: 3.
+    pub retries_r1: u32,
+    /// R2: retransmissions after which the connection fails (SHLD-11: at least 100 s). Linux: 15.
+    pub retries_r2: u32,
+    /// R2 of a connection that the application has closed. Linux: 8.
+    pub orphan_retries: u32,
+    /// How long an orphan waits in FIN-WAIT-2 for the peer's FIN. Linux: 60 s.
+    pub fin_wait2_timeout: Duration,
+    /// 2MSL, the length of TIME-WAIT (MUST-13). RFC 9293: 4 minutes; Linux: 60 s.
+    pub time_wait: Duration,
+    /// Ignore resets in TIME-WAIT (RFC 1337). Linux: off.
+    pub rfc1337: bool,
+    /// Challenge ACKs and answers to unacceptable segments without data that one connection sends
+    /// in `challenge_period` (RFC 5961 7 and 10).
+    pub challenge_limit: u32,
+    /// The period of `challenge_limit`. RFC 5961 7: 10 in 5 s.
+    pub challenge_period: Duration,
+    /// Soft ICMP errors end an active open at once, as on Linux (RFC 5461 4.1). Off: they are
+    /// only reported, and the SYN's retries decide (MUST-56 to the letter).
+    pub soft_errors_end_connect: bool,
+    /// Congestion control of new connections.
+    pub congestion: Algorithm,
+    /// What new connections start with.
+    pub options: SocketOptions,
+}
+
+impl Default for TcpConfig {
+    fn default() -> TcpConfig {
+        TcpConfig {
+            sack: true,
+            timestamps: true,
+            window_scaling: true,
+            receive_buffer: BufferLimits { initial: 128 << 10, max: 6 << 20 },
+            send_buffer: BufferLimits { initial: 256 << 10, max: 4 << 20 },
+            delayed_ack: Duration::from_millis(40),
+            rto_initial: Duration::from_secs(1),
+            rto_min: Duration::from_millis(200),
+            rto_max: Duration::from_secs(120),
+            dup_threshold: 3,
+            syn_retries: 7,
+            syn_timeout: Duration::from_secs(180),
+            syn_ack_retries: 5,
+            retries_r1: 3,
+            retries_r2: 15,
+            orphan_retries: 8,
+            fin_wait2_timeout: Duration::from_secs(60),
+            time_wait: Duration::from_secs(60),
+            rfc1337: false,
+            challenge_limit: 10,
+            challenge_period: Duration::from_secs(5),
+            soft_errors_end_connect: true,
+            congestion: Algorithm::Cubic,
+            options: SocketOptions::default(),
+        }
+    }
+}
+
+impl TcpConfig {
+    /// The window scale we offer: the least shift that lets the window reach the largest receive
+    /// buffer (RFC 7323 2.3: at most 14).
+    pub fn window_scale(&self) -> u8 {
+        let max = self.receive_buffer.max.max(self.receive_buffer.initial);
+        (0..14).find(|s| (max >> s) <= 0xffff).unwrap_or(14)
+    }
+}
+
+/// Keepalive parameters (RFC 9293 3.8.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Keepalive {
+    /// Idle time before the first probe (MUST-27, MUST-28). Linux and default: 7200 s.
+    pub idle: Duration,
+    /// Time between probes. Linux and default: 75 s.
+    pub interval: Duration,
+    /// Unanswered probes after which the peer counts as dead (MUST-29). Linux and default: 9.
+    pub count: u32,
+}
+
+impl Default for Keepalive {
+    fn default() -> Keepalive {
+        Keepalive { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), count: 9 }
+    }
+}
+
+/// What close does with data that is not delivered yet (`SO_LINGER`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Linger {
+    /// Deliver in the background; the retransmission limits decide how long.
+    #[default]
+    Background,
+    /// Deliver in the background for this long, then reset; zero resets at once.
+    For(Duration),
+}
+
+/// What an application may set on one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// No Nagle algorithm (MUST-17).
+    pub nodelay: bool,
+    /// Send full segments only, until it is unset or 200 ms have passed (`TCP_CORK`).
+    pub cork: bool,
+    /// Acknowledge at once instead of delaying.
+    pub quickack: bool,
+    /// Keepalive is on (MUST-24); off by default (MUST-25).
+    pub keepalive_on: bool,
+    /// Keepalive's times.
+    pub keepalive: Keepalive,
+    /// What close does with undelivered data.
+    pub linger: Linger,
+    /// How long data may stay unacknowledged (MUST-21; RFC 5482 semantics, local only).
+    pub user_timeout: Option<Duration>,
+    /// Fixed send buffer limit in octets; none: auto-tuned.
+    pub send_buffer: Option<usize>,
+    /// Fixed receive buffer limit in octets; none: auto-tuned.
+    pub receive_buffer: Option<usize>,
+    /// TTL or hop limit of our packets (MUST-49). Linux: 64.
+    pub hop_limit: u8,
+    /// Traffic class: the Diffserv field and ECN bits of our packets (MUST-48, SHLD-21).
+    pub traffic_class: u8,
+    /// Soft errors are reported (SHLD-20 lets the application switch this off).
+    pub report_soft_errors: bool,
+}
+
+impl Default for SocketOptions {
+    fn default() -> SocketOptions {
+        SocketOptions {
+            nodelay: false,
+            cork: false,
+            quickack: false,
+            keepalive_on: false,
+            keepalive: Keepalive::default(),
+            linger: Linger::default(),
+            user_timeout: None,
+            send_buffer: None,
+            receive_buffer: None,
+            hop_limit: 64,
+            traffic_class: 0,
+            report_soft_errors: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn window_scale_reaches_the_buffer() {
+        let mut c = TcpConfig::default();
+        assert_eq!(c.window_scale(), 7);
+        c.receive_buffer = BufferLimits { initial: 1000, max: 65_535 };
+        assert_eq!(c.window_scale(), 0);
+        c.receive_buffer.max = usize::MAX;
+        assert_eq!(c.window_scale(), 14);
+    }
+
+    #[test]
+    fn defaults_keep_to_the_rfc() {
+        let c = TcpConfig::default();
+        assert!(c.delayed_ack < Duration::from_millis(500)); // MUST-40
+        assert!(c.retries_r1 >= 3); // SHLD-10
+        assert!(c.syn_timeout >= Duration::from_secs(180)); // MUST-23
+        assert!(!c.options.keepalive_on); // MUST-25
+        assert!(c.options.keepalive.idle >= Duration::from_secs(7200)); // MUST-28
+    }
+}

@@ -1,0 +1,157 @@
+//! The peer acknowledges: what is delivered, lost, allowed? The fifth step of RFC 9293 3.10.7.4
+//! for an acceptable ACK, feeding recovery and congestion control (RFC 5681, RFC 6298, RFC 6675).
+
+use super::{Connection, Events, Phase, RecoveryState, Timer};
+use crate::congestion::{Ack, Controller};
+use crate::recovery::{AckInput, AckOutcome, Transition};
+use crate::wire::{Flags, Segment};
+use crate::{Instant, SeqNum};
+
+impl Connection {
+    /// Takes an ACK in [SND.UNA, SND.NXT].
+    pub(super) fn take_ack(&mut self, now: Instant, seg: &Segment<'_>) {
+        let una = self.snd.una;
+        let shift = if seg.flags.contains(Flags::SYN) { 0 } else { self.snd.shift };
+        let old_wnd = self.snd.wnd;
+        // RFC 9293 3.10.7.4: SND.UNA =< SEG.ACK =< SND.NXT updates the window if it is newer.
+        self.snd.update_window(seg.seq, seg.ack, u32::from(seg.window) << shift);
+        let advanced = seg.ack.after(una);
+        let duplicate = !advanced
+            && !self.recovery.is_empty()
+            && seg.payload.is_empty()
+            && !seg.flags.intersects(Flags::SYN | Flags::FIN)
+            && self.snd.wnd == old_wnd;
+        if !advanced && !duplicate && seg.options.sack.is_empty() {
+            self.after_window_change(old_wnd);
+            return;
+        }
+        let timestamp_rtt =
+            if advanced { self.rcv.timestamps.rtt(now, seg.options.timestamps) } else { None };
+        let outcome = self.recovery.on_ack(&AckInput {
+            now,
+            ack: seg.ack,
+            sack: &seg.options.sack,
+            sack_enabled: self.negotiated.sack,
+            duplicate,
+            timestamp_rtt,
+            mss: self.mss(),
+        });
+        if advanced {
+            self.advance_una(now, seg.ack);
+        }
+        self.feed_congestion(now, &outcome);
+        self.after_window_change(old_wnd);
+    }
+
+    /// SND.UNA moves: release what is delivered, restart or stop the timers.
+    fn advance_una(&mut self, now: Instant, ack: SeqNum) {
+        let fin = self.snd.fin_seq();
+        let text_end = ack.min(self.snd.end());
+        if text_end.after(self.snd.buffer_start) {
+            let octets = text_end.distance_from(self.snd.buffer_start);
+            self.snd.buffer.advance(octets as usize);
+            self.snd.buffer_start = text_end;
+            self.stats.octets_acked += u64::from(octets);
+        }
+        self.snd.una = ack;
+        self.attempts = 0;
+        self.probes = 0;
+        self.restart_delivery_timers(now);
+        self.notify_room();
+        if fin.is_some_and(|f| ack.after(f)) {
+            // Keep the buffer's start behind the FIN, so that `end` stays the FIN's number.
+            self.timers.cancel(Timer::Linger);
+            if let Phase::Synchronized(mut t) = self.phase {
+                let step = t.on_fin_acked();
+                self.phase = Phase::Synchronized(t);
+                self.take_step(now, step);
+            }
+        }
+    }
+
+    /// RFC 6298 5.2 and 5.3; the user timeout runs from the last progress (MUST-21).
+    fn restart_delivery_timers(&mut self, now: Instant) {
+        if self.recovery.is_empty() {
+            self.timers.cancel(Timer::Retransmit);
+        } else {
+            self.timers.set(Timer::Retransmit, now + self.recovery.rto().current());
+        }
+        match self.options.user_timeout {
+            Some(t) if self.has_undelivered() => self.timers.set(Timer::UserTimeout, now + t),
+            _ => self.timers.cancel(Timer::UserTimeout),
+        }
+    }
+
+    fn feed_congestion(&mut self, now: Instant, outcome: &AckOutcome) {
+        if outcome.dsack {
+            self.stats.dsacks += 1;
+        }
+        match outcome.transition {
+            Transition::EnteredRecovery { in_flight } => {
+                self.congestion.on_loss(now, in_flight);
+                self.retransmit_first = true;
+                // RFC 6298 5.3 restarts the timer on progress only; a fast retransmission is one.
+                self.timers.set(Timer::Retransmit, now + self.recovery.rto().current());
+            }
+            Transition::PartialAck { .. } => {
+                // RFC 6582 3.2 step 3: without SACK, a partial ACK lets its segment go at once.
+                self.retransmit_first |= !self.negotiated.sack;
+            }
+            Transition::LeftRecovery | Transition::LeftLoss => {
+                self.congestion.on_recovered(now);
+            }
+            Transition::None => {}
+        }
+        if outcome.delivered > 0 && outcome.state != RecoveryState::Recovery {
+            let rtt = self.recovery.rtt();
+            self.congestion.on_ack(&Ack {
+                now,
+                acked: outcome.delivered,
+                in_flight_before: outcome.in_flight_before,
+                rtt: outcome.rtt,
+                smoothed_rtt: rtt.smoothed().unwrap_or_default(),
+                min_rtt: rtt.min().unwrap_or_default(),
+                cwnd_limited: self.snd.cwnd_limited,
+            });
+        }
+    }
+
+    fn after_window_change(&mut self, old: u32) {
+        if self.snd.wnd > old {
+            self.timers.cancel(Timer::Probe);
+            self.probes = 0;
+        }
+        if self.snd.wnd == 0 {
+            // MUST-37, SHLD-17: a peer that answers is alive, however long its window is closed.
+            self.attempts = 0;
+        }
+    }
+
+    /// Tells the application that it may write, once a third of the buffer is free: a wake for
+    /// every ACK would cost more than it brings.
+    fn notify_room(&mut self) {
+        self.tune_send_buffer();
+        if self.snd.buffer.len() <= self.snd.limit / 3 * 2 {
+            self.notify(Events::WRITABLE);
+        }
+    }
+
+    /// The buffer holds two congestion windows, so that an ACK always finds something to send.
+    fn tune_send_buffer(&mut self) {
+        let limits = self.config.send_buffer;
+        self.snd.limit = match self.options.send_buffer {
+            Some(fixed) => fixed,
+            None => {
+                let wanted = (self.congestion.window() as usize).saturating_mul(2);
+                self.snd.limit.max(wanted.min(limits.max))
+            }
+        };
+    }
+
+    /// Text or a FIN that the peer has not acknowledged.
+    pub(super) fn has_undelivered(&self) -> bool {
+        !self.snd.buffer.is_empty()
+            || !self.recovery.is_empty()
+            || (self.snd.fin_queued && !self.snd.fin_sent())
+    }
+}

@@ -1,0 +1,353 @@
+//! What is a connection? The value that holds both sequence spaces, recovery, congestion control
+//! and timers, with its three families of verbs (RFC 9293 3.3.1, 3.9.1).
+
+mod acknowledges;
+mod arrives;
+mod info;
+mod opening;
+mod phase;
+mod plan;
+mod timeouts;
+mod timers;
+mod transmit;
+mod user;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::sync::Arc;
+use core::ops::BitOr;
+
+use crate::config::{SocketOptions, TcpConfig};
+use crate::congestion::Congestion;
+use crate::error::{DropReason, End, Unreachable};
+use crate::receive::ReceiveSpace;
+use crate::recovery::{Recovery, RecoveryConfig};
+use crate::send::SendSpace;
+use crate::{Instant, SeqNum, Tuple};
+
+pub use info::{Info, RecoveryState};
+pub use opening::OpenParams;
+pub use phase::State;
+pub use plan::SendReason;
+pub use timers::{Deadline, Timer};
+pub use transmit::{Limits, Transmit};
+
+pub(crate) use transmit::advertised_mss;
+
+pub(crate) use phase::{Phase, Step, Teardown};
+pub(crate) use timers::Timers;
+
+/// One TCP connection: a value without clock, I/O or lock.
+///
+/// Three families of verbs drive it: `on_*` says what happened ([`on_segment`](Self::on_segment),
+/// [`on_timeout`](Self::on_timeout), [`on_icmp`](Self::on_icmp)); plain verbs are the
+/// application's calls ([`write`](Self::write), [`read`](Self::read),
+/// [`close_write`](Self::close_write), [`abort`](Self::abort)); `poll_*` and `take_*` ask what now.
+///
+/// After any number of calls of the first two families, drain
+/// [`poll_transmit`](Self::poll_transmit) until it returns `None`, then look at
+/// [`poll_timeout`](Self::poll_timeout) and [`take_events`](Self::take_events). Draining late
+/// merges packets; it breaks nothing.
+#[derive(Debug)]
+pub struct Connection {
+    tuple: Tuple,
+    phase: Phase,
+    pub(crate) snd: SendSpace,
+    pub(crate) rcv: ReceiveSpace,
+    recovery: Recovery,
+    congestion: Congestion,
+    timers: Timers,
+    config: Arc<TcpConfig>,
+    options: SocketOptions,
+    negotiated: Negotiated,
+    /// A packet that no other state implies.
+    owed: Owed,
+    probe: Option<Probe>,
+    challenge: ChallengeBudget,
+    events: Events,
+    soft_error: Option<Unreachable>,
+    reader: Reader,
+    /// Retransmission time-outs in a row (R1, R2).
+    attempts: u32,
+    /// Unanswered window or keepalive probes in a row.
+    probes: u32,
+    /// When recovery began and its first retransmission is not out yet.
+    retransmit_first: bool,
+    /// The cork's 200 ms are over.
+    uncorked: bool,
+    opened_at: Instant,
+    last_sent: Instant,
+    last_received: Instant,
+    stats: Stats,
+}
+
+/// What the two SYNs agreed on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Negotiated {
+    /// Selective acknowledgement (RFC 2018).
+    pub sack: bool,
+    /// Timestamps (RFC 7323).
+    pub timestamps: bool,
+    /// Window scaling (RFC 7323).
+    pub window_scaling: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Owed {
+    Nothing,
+    /// A challenge ACK, or the answer to an unacceptable segment.
+    ChallengeAck,
+    /// The reset of an abort.
+    Reset,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Probe {
+    Window,
+    Keepalive,
+}
+
+/// Who reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reader {
+    /// The application holds the connection.
+    Here,
+    /// It has closed: the connection finishes on its own, and new text is answered by a reset
+    /// (SHLD-3).
+    Gone,
+}
+
+/// Counters of one connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Segments received and accepted.
+    pub segments_in: u64,
+    /// Packets handed out by `poll_transmit` (a super-segment counts once).
+    pub segments_out: u64,
+    /// Octets of text received in order.
+    pub octets_in: u64,
+    /// Octets of text acknowledged by the peer.
+    pub octets_acked: u64,
+    /// Packets retransmitted.
+    pub retransmissions: u64,
+    /// Retransmission time-outs.
+    pub timeouts: u64,
+    /// Segments dropped.
+    pub drops: u64,
+    /// Duplicates the peer reported (RFC 2883).
+    pub dsacks: u64,
+}
+
+/// What happened to a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It was processed.
+    Accepted,
+    /// It was dropped; an ACK may be owed and comes out of `poll_transmit`.
+    Dropped(DropReason),
+    /// It was dropped, and the caller must answer with [`reset::reply_to`](crate::reset::reply_to).
+    DroppedReset(DropReason),
+}
+
+/// What the application may want to know since the last [`Connection::take_events`]; a set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Events(u8);
+
+impl Events {
+    /// No event.
+    pub const NONE: Events = Events(0);
+    /// Text or the peer's FIN can be read.
+    pub const READABLE: Events = Events(1);
+    /// There is room to write.
+    pub const WRITABLE: Events = Events(2);
+    /// The connection is established.
+    pub const ESTABLISHED: Events = Events(4);
+    /// The connection has ended, in order or not.
+    pub const ENDED: Events = Events(8);
+    /// Delivery is in trouble: R1 was reached (MUST-20, SHLD-9).
+    pub const TROUBLE: Events = Events(16);
+    /// It has entered TIME-WAIT: only [`Connection::time_wait`] is left to run.
+    pub const TIME_WAIT: Events = Events(32);
+    /// A soft error was recorded (MUST-47).
+    pub const SOFT_ERROR: Events = Events(64);
+
+    /// Whether all of `other` are in the set.
+    pub const fn contains(self, other: Events) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any of `other` is in the set.
+    pub const fn intersects(self, other: Events) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether the set is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl BitOr for Events {
+    type Output = Events;
+    fn bitor(self, other: Events) -> Events {
+        Events(self.0 | other.0)
+    }
+}
+
+/// RFC 5961 7: bounds the ACKs that a forger can make us send.
+#[derive(Clone, Copy, Debug)]
+struct ChallengeBudget {
+    since: Instant,
+    used: u32,
+}
+
+impl ChallengeBudget {
+    fn allows(&mut self, now: Instant, config: &TcpConfig) -> bool {
+        if now.since(self.since) >= config.challenge_period {
+            *self = ChallengeBudget { since: now, used: 0 };
+        }
+        self.used += 1;
+        self.used <= config.challenge_limit
+    }
+}
+
+impl Connection {
+    fn with_phase(
+        now: Instant,
+        tuple: Tuple,
+        phase: Phase,
+        snd: SendSpace,
+        config: Arc<TcpConfig>,
+    ) -> Connection {
+        let recovery = Recovery::new(&RecoveryConfig {
+            rto_initial: config.rto_initial,
+            rto_min: config.rto_min,
+            rto_max: config.rto_max,
+            dup_threshold: config.dup_threshold,
+        });
+        let mss = snd.mss(ip_header_len(&tuple), 0);
+        Connection {
+            tuple,
+            phase,
+            snd,
+            rcv: ReceiveSpace::new(config.receive_buffer),
+            recovery,
+            congestion: Congestion::new(config.congestion, mss),
+            timers: Timers::new(),
+            options: config.options.clone(),
+            config,
+            negotiated: Negotiated::default(),
+            owed: Owed::Nothing,
+            probe: None,
+            challenge: ChallengeBudget { since: now, used: 0 },
+            events: Events::NONE,
+            soft_error: None,
+            reader: Reader::Here,
+            attempts: 0,
+            probes: 0,
+            retransmit_first: false,
+            uncorked: false,
+            opened_at: now,
+            last_sent: now,
+            last_received: now,
+            stats: Stats::default(),
+        }
+    }
+
+    /// The two endpoints.
+    pub fn tuple(&self) -> Tuple {
+        self.tuple
+    }
+
+    /// The state by RFC 9293 3.3.2.
+    pub fn state(&self) -> State {
+        self.phase.state()
+    }
+
+    /// Why it ended, if it has.
+    pub fn end(&self) -> Option<End> {
+        match self.phase {
+            Phase::Ended(e) => Some(e),
+            _ => None,
+        }
+    }
+
+    /// Takes what happened since the last call.
+    pub fn take_events(&mut self) -> Events {
+        core::mem::take(&mut self.events)
+    }
+
+    /// The next deadline, with its name. Call [`on_timeout`](Self::on_timeout) when it is reached.
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        self.timers.earliest()
+    }
+
+    /// All deadlines that are set, for tables.
+    pub fn deadlines(&self) -> impl Iterator<Item = Deadline> + '_ {
+        self.timers.iter()
+    }
+
+    fn notify(&mut self, e: Events) {
+        self.events = self.events | e;
+    }
+
+    /// Effective payload of a full segment without SACK blocks.
+    pub(crate) fn mss(&self) -> u32 {
+        let options = if self.rcv.timestamps.enabled { TIMESTAMP_OPTION } else { 0 };
+        self.snd.mss(ip_header_len(&self.tuple), options)
+    }
+
+    /// Ends the connection, keeping what the application can still read.
+    fn finish(&mut self, end: End) {
+        self.phase = Phase::Ended(end);
+        self.timers.cancel_all();
+        self.snd.buffer = crate::buffer::SendBuffer::new();
+        self.probe = None;
+        if self.owed != Owed::Reset {
+            self.owed = Owed::Nothing;
+        }
+        self.notify(Events::ENDED | Events::READABLE | Events::WRITABLE);
+    }
+
+    /// Ends the connection and owes the peer a reset.
+    fn finish_with_reset(&mut self, end: End) {
+        self.owed = Owed::Reset;
+        self.finish(end);
+    }
+
+    fn enter_time_wait(&mut self, now: Instant) {
+        self.timers.cancel_all();
+        // MUST-13
+        self.timers.set(Timer::TimeWait, now + self.config.time_wait);
+        self.notify(Events::TIME_WAIT | Events::READABLE | Events::WRITABLE);
+    }
+
+    fn take_step(&mut self, now: Instant, step: Step) {
+        match step {
+            Step::Continue => self.arm_fin_wait2(now),
+            Step::TimeWait => self.enter_time_wait(now),
+            Step::Closed => self.finish(End::Closed),
+        }
+    }
+
+    /// An orphan does not wait for the peer's FIN for ever.
+    fn arm_fin_wait2(&mut self, now: Instant) {
+        if self.state() == State::FinWait2 && self.reader == Reader::Gone {
+            self.timers.set_if_idle(Timer::FinWait2, now + self.config.fin_wait2_timeout);
+            self.timers.cancel(Timer::Linger);
+        }
+    }
+
+    /// The sequence number a reset of ours carries: SND.NXT (RFC 9293 3.10.5).
+    fn reset_seq(&self) -> SeqNum {
+        self.snd.nxt
+    }
+}
+
+/// Octets of the timestamps option with its padding.
+pub(crate) const TIMESTAMP_OPTION: u32 = 12;
+
+pub(crate) const fn ip_header_len(tuple: &Tuple) -> u32 {
+    if tuple.is_ipv4() { 20 } else { 40 }
+}

@@ -1,0 +1,201 @@
+//! How does a connection begin? The active open and the answers to its SYN (RFC 9293 3.5,
+//! 3.10.1, 3.10.7.3), and the birth of a connection from a half-open record.
+
+use alloc::sync::Arc;
+
+use super::{Connection, Events, Negotiated, Owed, Phase, Teardown, Verdict};
+use crate::config::TcpConfig;
+use crate::congestion::Congestion;
+use crate::error::{DropReason, End};
+use crate::listen::HalfOpen;
+use crate::send::SendSpace;
+use crate::wire::{Flags, Options, Segment};
+use crate::{Instant, SeqNum, Tuple};
+
+/// What an open needs to know beside the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenParams {
+    /// Both endpoints.
+    pub tuple: Tuple,
+    /// Our initial sequence number, from [`IsnGenerator::isn`](crate::isn::IsnGenerator::isn).
+    pub isn: SeqNum,
+    /// From [`IsnGenerator::timestamp_offset`](crate::isn::IsnGenerator::timestamp_offset).
+    pub timestamp_offset: u32,
+    /// Path MTU towards the peer, in octets.
+    pub mtu: u32,
+}
+
+impl Connection {
+    /// An active open (RFC 9293 3.10.1): the SYN comes out of
+    /// [`poll_transmit`](Self::poll_transmit).
+    pub fn connect(now: Instant, open: OpenParams, config: Arc<TcpConfig>) -> Connection {
+        let snd = SendSpace::new(open.isn, open.mtu, default_mss(&open.tuple), config.send_buffer);
+        let mut c = Connection::with_phase(now, open.tuple, Phase::SynSent, snd, config);
+        c.rcv.timestamps.offset = open.timestamp_offset;
+        c
+    }
+
+    /// The connection that a half-open record has become. `on_segment` with the ACK that completed
+    /// the handshake comes next; it moves SND.UNA and takes the text.
+    pub fn from_half_open(now: Instant, half: HalfOpen, mtu: u32, config: Arc<TcpConfig>) -> Self {
+        let mss = half.peer.mss.unwrap_or(default_mss(&half.tuple));
+        let mut snd = SendSpace::new(half.isn, mtu, mss, config.send_buffer);
+        snd.nxt = half.isn + 1;
+        let phase = Phase::Synchronized(Teardown::Open);
+        let mut c = Connection::with_phase(now, half.tuple, phase, snd, config);
+        c.rcv.timestamps.offset = half.timestamp_offset;
+        c.rcv.start(now, half.irs);
+        c.rcv.edge = half.window_edge();
+        c.rcv.ack.on_sent(c.rcv.nxt);
+        c.negotiate(now, &half.peer.as_options());
+        c.take_peer_window(half.irs, half.isn + 1, u32::from(half.peer.window));
+        // RFC 9293 3.10.7.2: the window of a SYN is never scaled; the ACK to come renews it.
+        c.recovery.on_sent(half.sent_at, half.isn, 1);
+        if half.retransmitted() {
+            c.recovery.on_retransmitted(half.sent_at, half.isn, 1);
+            // RFC 6298 5.7
+            c.recovery.rto_mut().on_syn_timed_out();
+        }
+        if let Some(early) = &half.early {
+            c.keep_syn_text(early, half.early_fin);
+        }
+        c.notify(Events::ESTABLISHED | Events::WRITABLE);
+        c.arm_keepalive(now);
+        c
+    }
+
+    /// RFC 9293 3.10.7.3, in its order.
+    pub(super) fn arrives_syn_sent(&mut self, now: Instant, seg: &Segment<'_>) -> Verdict {
+        let acks = seg.flags.contains(Flags::ACK);
+        // First: an ACK of something we have not sent.
+        if acks && (seg.ack.at_or_before(self.snd.iss) || seg.ack.after(self.snd.nxt)) {
+            return if seg.flags.contains(Flags::RST) {
+                Verdict::Dropped(DropReason::BadAck)
+            } else {
+                Verdict::DroppedReset(DropReason::BadAck)
+            };
+        }
+        // Second: a reset counts only with an acceptable ACK (RFC 5961 3.2, RFC 9293 3.10.7.3).
+        if seg.flags.contains(Flags::RST) {
+            if !acks || seg.ack != self.snd.nxt {
+                return Verdict::Dropped(DropReason::ResetNotExact);
+            }
+            self.finish(End::Refused);
+            return Verdict::Accepted;
+        }
+        // Fourth: the SYN.
+        if !seg.flags.contains(Flags::SYN) {
+            return Verdict::Dropped(DropReason::NotSyn);
+        }
+        self.rcv.start(now, seg.seq);
+        self.negotiate(now, &seg.options);
+        self.take_peer_window(seg.seq, seg.ack, u32::from(seg.window));
+        if acks {
+            self.establish(now, seg);
+        } else {
+            // MUST-10: simultaneous open. Our SYN was sent once already; what goes out next has
+            // the same number and an ACK.
+            self.phase = Phase::SynReceived;
+            self.snd.wl2 = self.snd.una;
+            self.rcv.ack.now();
+        }
+        if !seg.payload.is_empty() || seg.flags.contains(Flags::FIN) {
+            self.keep_syn_text(seg.payload, seg.flags.contains(Flags::FIN));
+        }
+        self.last_received = now;
+        Verdict::Accepted
+    }
+
+    /// A SYN-ACK answers our SYN: ESTABLISHED.
+    fn establish(&mut self, now: Instant, seg: &Segment<'_>) {
+        self.phase = Phase::Synchronized(Teardown::Open);
+        self.take_ack(now, seg);
+        self.rcv.ack.now();
+        self.after_synchronized(now);
+    }
+
+    /// Both ends agree on the sequence numbers.
+    pub(super) fn after_synchronized(&mut self, now: Instant) {
+        self.attempts = 0;
+        if self.snd.fin_queued {
+            self.on_close_in_order();
+        }
+        self.notify(Events::ESTABLISHED | Events::WRITABLE);
+        self.arm_keepalive(now);
+    }
+
+    /// Takes the options of the peer's SYN (MUST-14, MUST-15).
+    fn negotiate(&mut self, now: Instant, o: &Options<'_>) {
+        let mss = o.mss.unwrap_or(default_mss(&self.tuple));
+        self.snd.peer_mss = mss;
+        let scaling = self.config.window_scaling && o.window_scale.is_some();
+        if let (true, Some(shift)) = (scaling, o.window_scale) {
+            // RFC 7323 2.3: a shift above 14 counts as 14.
+            self.snd.shift = shift.min(14);
+            self.rcv.shift = self.config.window_scale();
+        }
+        let timestamps = self.config.timestamps && o.timestamps.is_some();
+        self.rcv.timestamps.enabled = timestamps;
+        if let (true, Some(ts)) = (timestamps, o.timestamps) {
+            self.rcv.timestamps.recent = ts.value;
+            self.rcv.timestamps.recent_at = now;
+        }
+        let sack = self.config.sack && o.sack_permitted;
+        self.negotiated = Negotiated { sack, timestamps, window_scaling: scaling };
+        let mss = self.mss();
+        // RFC 6928 2: the initial window follows from the negotiated MSS.
+        self.congestion = Congestion::new(self.config.congestion, mss);
+        self.rcv.segment_size = mss;
+    }
+
+    fn take_peer_window(&mut self, seq: SeqNum, ack: SeqNum, wnd: u32) {
+        self.snd.wnd = wnd;
+        self.snd.max_wnd = wnd;
+        self.snd.wl1 = seq;
+        self.snd.wl2 = ack;
+    }
+
+    /// Text and FIN of a SYN wait until the connection is synchronized (RFC 9293 3.10.7.2 and
+    /// 3.10.7.3); the window we offer later covers them.
+    fn keep_syn_text(&mut self, text: &[u8], fin: bool) {
+        let text = &text[..text.len().min(self.rcv.limit)];
+        let taken = self.rcv.buffer.insert(self.rcv.nxt, 0, text).advance;
+        self.rcv.nxt += taken;
+        self.rcv.edge = self.rcv.edge.max(self.rcv.nxt);
+        self.stats.octets_in += u64::from(taken);
+        if fin {
+            self.rcv.fin = Some(self.rcv.nxt);
+        }
+        self.rcv.ack.now();
+        if self.state() != super::State::SynReceived {
+            self.finish_syn_text();
+        }
+    }
+
+    /// Makes what came with the SYN visible to the application.
+    pub(super) fn finish_syn_text(&mut self) {
+        if self.rcv.buffer.readable() > 0 {
+            self.notify(Events::READABLE);
+        }
+    }
+
+    /// In SYN-RECEIVED of a simultaneous open: the peer's ACK of our SYN, or a reset.
+    pub(super) fn synchronize(&mut self, now: Instant, seg: &Segment<'_>) -> Result<(), Verdict> {
+        let fits = self.snd.una.before(seg.ack) && seg.ack.at_or_before(self.snd.nxt);
+        if !fits {
+            return Err(Verdict::DroppedReset(DropReason::BadAck));
+        }
+        self.phase = Phase::Synchronized(Teardown::Open);
+        let wnd = u32::from(seg.window) << self.snd.shift;
+        self.take_peer_window(seg.seq, seg.ack, wnd);
+        self.after_synchronized(now);
+        self.finish_syn_text();
+        self.owed = Owed::Nothing;
+        Ok(())
+    }
+}
+
+/// MUST-15: the send MSS when the peer does not say one.
+pub(crate) const fn default_mss(tuple: &Tuple) -> u16 {
+    if tuple.is_ipv4() { 536 } else { 1220 }
+}

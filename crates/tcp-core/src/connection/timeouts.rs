@@ -1,0 +1,164 @@
+//! A deadline was reached: what now? Retransmission, probes, keepalive and the ends of patience
+//! (RFC 9293 3.8, 3.10.8; RFC 6298 5), and what ICMP says (RFC 9293 3.9.2.2, RFC 5927).
+
+use super::{Connection, End, Events, Phase, Probe, Reader, State, Timer};
+use crate::congestion::Controller;
+use crate::error::IcmpError;
+use crate::{Instant, SeqNum};
+
+impl Connection {
+    /// Time has come to `now`: handles every deadline that has passed. Calling it early does
+    /// nothing.
+    pub fn on_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.take_expired(now) {
+            match timer {
+                Timer::Retransmit => self.on_retransmit_timeout(now),
+                Timer::Probe => self.on_probe_timeout(),
+                Timer::DelayedAck => self.rcv.ack.now(),
+                Timer::Cork => self.uncorked = true,
+                Timer::Keepalive => self.on_keepalive_timeout(now),
+                Timer::UserTimeout => self.give_up(),
+                // The peer's side of an orphan is not worth waiting for any longer.
+                Timer::FinWait2 | Timer::TimeWait => self.finish(End::Closed),
+                Timer::Linger => self.finish_with_reset(End::Aborted),
+                Timer::Trim => self.trim(now),
+            }
+        }
+    }
+
+    /// RFC 6298 5.4 to 5.6 and R1, R2 (MUST-20, MUST-22).
+    fn on_retransmit_timeout(&mut self, now: Instant) {
+        if self.recovery.is_empty() {
+            return;
+        }
+        self.attempts += 1;
+        self.stats.timeouts += 1;
+        if self.attempts > self.retry_limit() || self.syn_patience_is_over(now) {
+            self.give_up();
+            return;
+        }
+        if self.attempts == self.config.retries_r1 {
+            // MUST-20 and SHLD-9: IP is advised, and the application told.
+            self.notify(Events::TROUBLE);
+        }
+        let met = self.recovery.on_rto();
+        if !self.is_opening() {
+            self.congestion.on_timeout(now, met.in_flight, met.repeated);
+        }
+        self.retransmit_first = true;
+        // RFC 6298 5.5: armed again by the retransmission, with the doubled value.
+        let mut at = now + self.recovery.rto().current();
+        if self.is_opening() {
+            at = at.min(self.opened_at + self.config.syn_timeout);
+        }
+        self.timers.set(Timer::Retransmit, at);
+    }
+
+    fn retry_limit(&self) -> u32 {
+        if self.is_opening() {
+            self.config.syn_retries
+        } else if self.reader == Reader::Gone {
+            self.config.orphan_retries
+        } else {
+            self.config.retries_r2
+        }
+    }
+
+    fn is_opening(&self) -> bool {
+        matches!(self.phase, Phase::SynSent | Phase::SynReceived)
+    }
+
+    /// MUST-23
+    fn syn_patience_is_over(&self, now: Instant) -> bool {
+        self.is_opening() && now.since(self.opened_at) >= self.config.syn_timeout
+    }
+
+    /// R2, the user timeout or keepalive is over. A soft error tells more than a time-out
+    /// (RFC 5461 3).
+    fn give_up(&mut self) {
+        let end = self.soft_error.map_or(End::TimedOut, End::Unreachable);
+        self.finish(end);
+    }
+
+    /// The window is closed, or what is left was held back: probe or push (MUST-36, SHLD-29).
+    fn on_probe_timeout(&mut self) {
+        if !self.recovery.is_empty() {
+            return;
+        }
+        // MUST-37: `probes` falls to zero whenever the peer answers.
+        if self.probes >= self.retry_limit() {
+            self.give_up();
+            return;
+        }
+        self.probes += 1;
+        self.probe = Some(Probe::Window);
+    }
+
+    /// Turns keepalive on, if the application asked for it.
+    pub(super) fn arm_keepalive(&mut self, now: Instant) {
+        let live = matches!(self.phase, Phase::Synchronized(_)) && self.state() != State::TimeWait;
+        if self.options.keepalive_on && live {
+            self.timers.set(Timer::Keepalive, now + self.options.keepalive.idle);
+        } else {
+            self.timers.cancel(Timer::Keepalive);
+        }
+    }
+
+    fn on_keepalive_timeout(&mut self, now: Instant) {
+        let k = self.options.keepalive;
+        let due = self.last_received + k.idle;
+        // MUST-26: only when nothing is outstanding and nothing was received for the interval.
+        if self.has_undelivered() {
+            self.timers.set(Timer::Keepalive, now + k.idle);
+        } else if now < due {
+            self.timers.set(Timer::Keepalive, due);
+        } else if self.probes >= k.count {
+            // MUST-29: only after `count` probes without an answer.
+            self.finish_with_reset(End::TimedOut);
+        } else {
+            self.probes += 1;
+            self.probe = Some(Probe::Keepalive);
+            self.timers.set(Timer::Keepalive, now + k.interval);
+        }
+    }
+
+    /// An ICMP error quoted a segment of this connection with sequence number `seq` (MUST-54).
+    /// Returns whether it was believed: RFC 5927 4.1 asks for a number in flight.
+    pub fn on_icmp(&mut self, seq: SeqNum, error: IcmpError) -> bool {
+        let in_flight = seq.at_or_after(self.snd.una) && seq.before(self.snd.nxt);
+        if !in_flight {
+            return false;
+        }
+        match error {
+            IcmpError::TooBig { mtu } => self.on_too_big(mtu),
+            IcmpError::Unreachable(u) => {
+                let opening = self.is_opening();
+                if opening && u.is_hard() {
+                    // SHLD-26
+                    self.finish(End::Refused);
+                } else if opening && self.config.soft_errors_end_connect {
+                    self.finish(End::Unreachable(u));
+                } else {
+                    // MUST-56; RFC 5927 5.2: in a synchronized state hard errors are soft too.
+                    self.soft_error = Some(u);
+                    if self.options.report_soft_errors {
+                        // MUST-47, SHLD-25
+                        self.notify(Events::SOFT_ERROR);
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// RFC 1191 and RFC 8201, with the floor of RFC 5927 7.
+    fn on_too_big(&mut self, mtu: u32) {
+        let floor = if self.tuple.is_ipv4() { 552 } else { 1280 };
+        let mtu = mtu.max(floor);
+        if mtu < self.snd.mtu {
+            self.snd.mtu = mtu;
+            let mss = self.mss();
+            self.congestion.set_mss(mss);
+        }
+    }
+}

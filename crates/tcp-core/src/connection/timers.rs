@@ -1,0 +1,150 @@
+//! What will happen when? One slot for each kind of deadline of a connection; back-off lives with
+//! the estimators, not here (RFC 9293 3.8, 3.10.8).
+
+use crate::Instant;
+
+/// The deadlines a connection can have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(u8)]
+pub enum Timer {
+    /// Retransmission (RFC 6298 5).
+    Retransmit,
+    /// Zero-window probe, or the override of a send that was held back (RFC 9293 3.8.6.1).
+    Probe,
+    /// Delayed ACK (RFC 9293 3.8.6.3).
+    DelayedAck,
+    /// A corked or held partial segment goes out after all (MUST-60).
+    Cork,
+    /// Keepalive (RFC 9293 3.8.4).
+    Keepalive,
+    /// User timeout (RFC 9293 3.8.3, RFC 5482).
+    UserTimeout,
+    /// An orphan's wait in FIN-WAIT-2.
+    FinWait2,
+    /// 2MSL (RFC 9293 3.6.1).
+    TimeWait,
+    /// `SO_LINGER` with a time: reset what is not delivered by then.
+    Linger,
+    /// A large empty receive ring is given back once the connection has gone quiet.
+    Trim,
+}
+
+const COUNT: usize = Timer::Trim as usize + 1;
+const ALL: [Timer; COUNT] = [
+    Timer::Retransmit,
+    Timer::Probe,
+    Timer::DelayedAck,
+    Timer::Cork,
+    Timer::Keepalive,
+    Timer::UserTimeout,
+    Timer::FinWait2,
+    Timer::TimeWait,
+    Timer::Linger,
+    Timer::Trim,
+];
+
+impl Timer {
+    /// The name for tables and traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Timer::Retransmit => "retransmit",
+            Timer::Probe => "probe",
+            Timer::DelayedAck => "delayed-ack",
+            Timer::Cork => "cork",
+            Timer::Keepalive => "keepalive",
+            Timer::UserTimeout => "user-timeout",
+            Timer::FinWait2 => "fin-wait-2",
+            Timer::TimeWait => "time-wait",
+            Timer::Linger => "linger",
+            Timer::Trim => "trim",
+        }
+    }
+}
+
+/// A point in time and what happens then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Deadline {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub timer: Timer,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Timers {
+    slots: [Instant; COUNT],
+}
+
+impl Timers {
+    pub(crate) const fn new() -> Timers {
+        Timers { slots: [Instant::FAR_FUTURE; COUNT] }
+    }
+
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        self.slots[timer as usize] = at;
+    }
+
+    pub(crate) fn set_if_idle(&mut self, timer: Timer, at: Instant) {
+        if !self.is_set(timer) {
+            self.set(timer, at);
+        }
+    }
+
+    pub(crate) fn cancel(&mut self, timer: Timer) {
+        self.slots[timer as usize] = Instant::FAR_FUTURE;
+    }
+
+    pub(crate) fn cancel_all(&mut self) {
+        self.slots = [Instant::FAR_FUTURE; COUNT];
+    }
+
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.slots[timer as usize] != Instant::FAR_FUTURE
+    }
+
+    pub(crate) fn earliest(&self) -> Option<Deadline> {
+        ALL.into_iter()
+            .map(|timer| Deadline { at: self.slots[timer as usize], timer })
+            .min_by_key(|d| d.at)
+            .filter(|d| d.at != Instant::FAR_FUTURE)
+    }
+
+    /// Every deadline that is set.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Deadline> + '_ {
+        ALL.into_iter()
+            .filter(|t| self.is_set(*t))
+            .map(|timer| Deadline { at: self.slots[timer as usize], timer })
+    }
+
+    /// Takes one deadline that has passed.
+    pub(crate) fn take_expired(&mut self, now: Instant) -> Option<Timer> {
+        let d = self.earliest().filter(|d| d.at <= now)?;
+        self.cancel(d.timer);
+        Some(d.timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_timer_stands_in_its_slot() {
+        for (i, t) in ALL.into_iter().enumerate() {
+            assert_eq!(t as usize, i);
+        }
+    }
+
+    #[test]
+    fn expired_timers_come_in_order() {
+        let mut t = Timers::new();
+        assert_eq!(t.earliest(), None);
+        t.set(Timer::Keepalive, Instant::from_millis(9));
+        t.set(Timer::Retransmit, Instant::from_millis(5));
+        t.set_if_idle(Timer::Retransmit, Instant::from_millis(1));
+        assert_eq!(t.take_expired(Instant::from_millis(4)), None);
+        assert_eq!(t.take_expired(Instant::from_millis(9)), Some(Timer::Retransmit));
+        assert_eq!(t.take_expired(Instant::from_millis(9)), Some(Timer::Keepalive));
+        assert_eq!(t.take_expired(Instant::FAR_FUTURE), None);
+    }
+}

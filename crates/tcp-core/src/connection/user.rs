@@ -1,0 +1,298 @@
+//! The application calls: write, read, close, abort, and its options (RFC 9293 3.9.1, 3.10.2 to
+//! 3.10.6).
+
+use bytes::Bytes;
+
+use super::{Connection, End, Phase, Reader, State, Timer};
+use crate::Instant;
+use crate::config::{Linger, SocketOptions};
+use crate::error::{Unreachable, UserError};
+
+/// How long a cork may hold a partial segment (MUST-60); Linux: 200 ms.
+const CORK_CEILING: core::time::Duration = core::time::Duration::from_millis(200);
+
+/// Receive rings up to this size are given back as soon as they are empty, larger ones after
+/// [`QUIET`].
+const SMALL_RING: usize = 8 << 10;
+
+/// How long nothing must arrive before a large empty ring is given back.
+const QUIET: core::time::Duration = core::time::Duration::from_secs(1);
+
+impl Connection {
+    /// Copies as much of `data` as there is room for into the send buffer (RFC 9293 3.10.2).
+    /// An empty `data` is written at once, if writing is possible at all.
+    ///
+    /// # Errors
+    /// `WouldBlock` without room, `NotConnected` before the connection is established,
+    /// `BrokenPipe` after our close, `Ended` after a failure.
+    pub fn write(&mut self, now: Instant, data: &[u8]) -> Result<usize, UserError> {
+        let room = self.room(data.len())?;
+        let n = room.min(data.len());
+        self.snd.buffer.write(&data[..n]);
+        self.after_write(now);
+        Ok(n)
+    }
+
+    /// Like [`write`](Self::write), but by reference: nothing is copied. Takes a prefix of `data`
+    /// and leaves the rest.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_bytes(&mut self, now: Instant, data: &mut Bytes) -> Result<usize, UserError> {
+        let n = self.room(data.len())?.min(data.len());
+        self.snd.buffer.write_bytes(data.split_to(n));
+        self.after_write(now);
+        Ok(n)
+    }
+
+    /// Whether a write would find room, or an error.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn check_writable(&self) -> Result<(), UserError> {
+        self.room(1).map(|_| ())
+    }
+
+    fn room(&self, wanted: usize) -> Result<usize, UserError> {
+        match self.phase {
+            Phase::SynSent | Phase::SynReceived => return Err(UserError::NotConnected),
+            Phase::Ended(End::Closed) => return Err(UserError::BrokenPipe),
+            Phase::Ended(e) => return Err(UserError::Ended(e)),
+            Phase::Synchronized(t) if !t.may_write() => return Err(UserError::BrokenPipe),
+            Phase::Synchronized(_) => {}
+        }
+        let room = self.snd.limit.saturating_sub(self.snd.buffer.len());
+        if room == 0 && wanted > 0 { Err(UserError::WouldBlock) } else { Ok(room) }
+    }
+
+    fn after_write(&mut self, now: Instant) {
+        if let Some(t) = self.options.user_timeout {
+            self.timers.set_if_idle(Timer::UserTimeout, now + t);
+        }
+    }
+
+    /// Reads what has arrived in order (RFC 9293 3.10.3); 0 means that the peer has closed.
+    /// Text received before a failure is handed out before the failure is.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing is there yet, `NotConnected` before the connection is established,
+    /// `Ended` after a failure.
+    pub fn read(&mut self, now: Instant, out: &mut [u8]) -> Result<usize, UserError> {
+        self.check_readable(out.len())?;
+        let n = self.rcv.buffer.read(out);
+        self.after_read(now, n);
+        Ok(n)
+    }
+
+    /// Like [`read`](Self::read), but leaves the text where it is.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn peek(&self, out: &mut [u8]) -> Result<usize, UserError> {
+        self.check_readable(out.len())?;
+        Ok(self.rcv.buffer.peek(out))
+    }
+
+    /// What can be read, without a copy, as the two parts of the ring; then
+    /// [`consume`](Self::consume).
+    pub fn readable_slices(&self) -> (&[u8], &[u8]) {
+        self.rcv.buffer.as_slices()
+    }
+
+    /// Gives back the first `n` octets of [`readable_slices`](Self::readable_slices).
+    pub fn consume(&mut self, now: Instant, n: usize) {
+        let n = n.min(self.rcv.buffer.readable());
+        self.rcv.buffer.consume(n);
+        self.after_read(now, n);
+    }
+
+    /// Octets that can be read.
+    pub fn readable(&self) -> usize {
+        self.rcv.buffer.readable()
+    }
+
+    /// Whether a read would find text, the end, or an error.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn check_readable(&self, wanted: usize) -> Result<(), UserError> {
+        if self.rcv.buffer.readable() > 0 {
+            return Ok(());
+        }
+        match self.phase {
+            Phase::SynSent | Phase::SynReceived => Err(UserError::NotConnected),
+            // MUST-12: an orderly end reads as 0 octets, anything else as its error.
+            Phase::Ended(End::Closed) => Ok(()),
+            Phase::Ended(e) => Err(UserError::Ended(e)),
+            Phase::Synchronized(_) if self.rcv.fin_received() || wanted == 0 => Ok(()),
+            Phase::Synchronized(_) => Err(UserError::WouldBlock),
+        }
+    }
+
+    /// Whether an ACK is owed at once, so that the connection wants to be drained.
+    pub fn wants_ack(&self) -> bool {
+        self.rcv.ack.due() == crate::receive::Due::Now
+    }
+
+    /// The peer has closed its direction: what is left to read ends.
+    pub fn peer_closed(&self) -> bool {
+        self.rcv.fin_received()
+    }
+
+    /// We have closed our direction.
+    pub fn write_closed(&self) -> bool {
+        self.snd.fin_queued
+    }
+
+    fn after_read(&mut self, now: Instant, n: usize) {
+        if n == 0 {
+            return;
+        }
+        if self.options.receive_buffer.is_none() {
+            let rtt = self.recovery.rtt().smoothed().unwrap_or_default();
+            self.rcv.tune(now, rtt, self.config.receive_buffer);
+        }
+        if let Phase::Synchronized(t) = self.phase {
+            if t.peer_may_send() && self.rcv.update_is_due(self.rcv.segment_size) {
+                self.rcv.ack.now();
+            }
+        }
+        if self.rcv.buffer.readable() == 0 {
+            self.release_ring(now);
+        }
+    }
+
+    /// An idle connection holds no buffer; a busy one is not made to allocate for every batch.
+    fn release_ring(&mut self, now: Instant) {
+        if self.rcv.buffer.memory() <= SMALL_RING {
+            self.rcv.buffer.release_if_empty();
+        } else if !matches!(self.phase, Phase::Ended(_)) {
+            self.timers.set_if_idle(Timer::Trim, now + QUIET);
+        }
+    }
+
+    pub(super) fn trim(&mut self, now: Instant) {
+        if now.since(self.last_received) >= QUIET {
+            self.rcv.buffer.release_if_empty();
+        } else {
+            self.timers.set(Timer::Trim, now + QUIET);
+        }
+    }
+
+    /// Our side has nothing more to write: a FIN follows what was written (RFC 9293 3.10.4).
+    /// Reading goes on (half-close). Closing twice does nothing.
+    ///
+    /// # Errors
+    /// `NotConnected` before the connection is established, `Ended` after a failure.
+    pub fn close_write(&mut self) -> Result<(), UserError> {
+        match self.phase {
+            Phase::SynSent | Phase::SynReceived => return Err(UserError::NotConnected),
+            Phase::Ended(End::Closed) => return Ok(()),
+            Phase::Ended(e) => return Err(UserError::Ended(e)),
+            Phase::Synchronized(_) => {}
+        }
+        self.snd.fin_queued = true;
+        self.on_close_in_order();
+        Ok(())
+    }
+
+    pub(super) fn on_close_in_order(&mut self) {
+        if let Phase::Synchronized(mut t) = self.phase {
+            t.on_close();
+            self.phase = Phase::Synchronized(t);
+        }
+    }
+
+    /// The application lets go of the connection: it closes in the background, or is reset if
+    /// text is unread (SHLD-3) or linger says so.
+    pub fn close(&mut self, now: Instant) {
+        self.reader = Reader::Gone;
+        match self.phase {
+            Phase::Ended(_) => {}
+            // RFC 9293 3.10.4: before anything was synchronized, nobody has to know.
+            Phase::SynSent => self.finish(End::Aborted),
+            Phase::SynReceived => self.finish_with_reset(End::Aborted),
+            Phase::Synchronized(_) if self.state() == State::TimeWait => {}
+            Phase::Synchronized(_) => self.close_synchronized(now),
+        }
+    }
+
+    fn close_synchronized(&mut self, now: Instant) {
+        if self.rcv.buffer.readable() > 0 || self.rcv.buffer.out_of_order() > 0 {
+            self.abort();
+            return;
+        }
+        match self.options.linger {
+            Linger::For(d) if d.is_zero() => {
+                self.abort();
+                return;
+            }
+            Linger::For(d) => self.timers.set(Timer::Linger, now + d),
+            Linger::Background => {}
+        }
+        self.snd.fin_queued = true;
+        self.on_close_in_order();
+        self.timers.cancel(Timer::Keepalive);
+        self.arm_fin_wait2(now);
+    }
+
+    /// Ends the connection at once: a reset in every state in which the peer may still expect
+    /// something of us (RFC 9293 3.10.5). What the application had not read is discarded.
+    pub fn abort(&mut self) {
+        self.reader = Reader::Gone;
+        let left = self.rcv.buffer.readable();
+        self.rcv.buffer.consume(left);
+        self.rcv.buffer.release_if_empty();
+        match self.state() {
+            State::Closed => {}
+            State::SynSent | State::TimeWait => self.finish(End::Aborted),
+            State::Closing | State::LastAck if self.snd.buffer.is_empty() => {
+                self.finish(End::Aborted);
+            }
+            _ => self.finish_with_reset(End::Aborted),
+        }
+    }
+
+    /// The options as they are.
+    pub fn options(&self) -> &SocketOptions {
+        &self.options
+    }
+
+    /// Changes options; the change takes effect at once.
+    pub fn set_options(&mut self, now: Instant, change: impl FnOnce(&mut SocketOptions)) {
+        let was = self.options.clone();
+        change(&mut self.options);
+        let o = &self.options;
+        if o.quickack && !was.quickack && self.rcv.ack.due() != crate::receive::Due::No {
+            self.rcv.ack.now();
+        }
+        if let Some(n) = o.send_buffer {
+            self.snd.limit = n;
+        }
+        if let Some(n) = o.receive_buffer {
+            self.rcv.limit = n;
+        }
+        if (o.keepalive_on, o.keepalive) != (was.keepalive_on, was.keepalive) {
+            self.arm_keepalive(now.min(self.last_received.max(self.opened_at)));
+        }
+        if self.options.user_timeout != was.user_timeout {
+            match self.options.user_timeout {
+                Some(t) if self.has_undelivered() => self.timers.set(Timer::UserTimeout, now + t),
+                _ => self.timers.cancel(Timer::UserTimeout),
+            }
+        }
+        if !self.options.cork {
+            self.timers.cancel(Timer::Cork);
+            self.uncorked = false;
+        }
+    }
+
+    /// Takes the last soft error (MUST-47).
+    pub fn take_soft_error(&mut self) -> Option<Unreachable> {
+        self.soft_error.take()
+    }
+
+    pub(super) fn arm_cork(&mut self, now: Instant) {
+        self.timers.set_if_idle(Timer::Cork, now + CORK_CEILING);
+    }
+}

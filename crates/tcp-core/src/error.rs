@@ -1,0 +1,159 @@
+//! How can it end, and what is refused? The reasons a connection ends, soft errors, errors of user
+//! calls, and the reasons for which a segment is dropped (RFC 9293 3.9.1.8, 3.10).
+
+use core::fmt;
+
+/// Why a connection is no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// Both directions were closed in order.
+    Closed,
+    /// The peer reset it (MUST-12 tells this from an orderly end).
+    Reset,
+    /// The peer refused it: a reset answered our SYN, or an ICMP error said that no port or
+    /// protocol is there.
+    Refused,
+    /// Retransmissions, keepalive or the user timeout ran out.
+    TimedOut,
+    /// The network said that the host or network cannot be reached.
+    Unreachable(Unreachable),
+    /// We aborted it.
+    Aborted,
+}
+
+/// What an ICMP error says about the destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unreachable {
+    /// No route to the network.
+    Network,
+    /// No route to the host.
+    Host,
+    /// The host does not speak TCP.
+    Protocol,
+    /// Nobody listens on the port.
+    Port,
+    /// A filter on the way forbids it.
+    Prohibited,
+    /// The packet's time to live ran out, or its fragments did not all arrive.
+    TimeExceeded,
+    /// A router or host did not understand the header.
+    ParameterProblem,
+}
+
+impl Unreachable {
+    /// Hard errors end a connection that is not synchronized (SHLD-26; RFC 5461 and RFC 5927 make
+    /// them soft in synchronized states). MUST-56 lists the soft ones.
+    pub const fn is_hard(self) -> bool {
+        matches!(self, Unreachable::Protocol | Unreachable::Port)
+    }
+}
+
+/// An ICMP error about a segment of ours, as far as a connection needs it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IcmpError {
+    /// The destination cannot be reached.
+    Unreachable(Unreachable),
+    /// A packet was too big; the largest that fits, in octets, if it was told.
+    TooBig {
+        /// MTU of the next hop; 0 if the router did not say.
+        mtu: u32,
+    },
+}
+
+/// A user call was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UserError {
+    /// Nothing to read, or no room to write, at the moment.
+    WouldBlock,
+    /// The connection is not established yet.
+    NotConnected,
+    /// This direction was closed by us, or the connection ended in order: writing makes no sense.
+    BrokenPipe,
+    /// The connection has failed.
+    Ended(End),
+}
+
+impl fmt::Display for UserError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UserError::WouldBlock => f.write_str("operation would block"),
+            UserError::NotConnected => f.write_str("not connected"),
+            UserError::BrokenPipe => f.write_str("write after close"),
+            UserError::Ended(e) => e.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for UserError {}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            End::Closed => "connection closed",
+            End::Reset => "connection reset by peer",
+            End::Refused => "connection refused",
+            End::TimedOut => "connection timed out",
+            End::Unreachable(Unreachable::Network) => "network unreachable",
+            End::Unreachable(_) => "host unreachable",
+            End::Aborted => "connection aborted",
+        })
+    }
+}
+
+/// Why a segment, or its text, was not used. Each is a counter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// Outside of the receive window (RFC 9293 3.10.7.4, first step).
+    OutOfWindow,
+    /// Its timestamp is older than the last one (RFC 7323 5, PAWS).
+    Paws,
+    /// A reset whose sequence number is not exactly RCV.NXT (RFC 5961 3.2).
+    ResetNotExact,
+    /// A SYN in a synchronized state (RFC 5961 4.2).
+    UnexpectedSyn,
+    /// It acknowledges what was never sent, or is too old (RFC 5961 5.2).
+    BadAck,
+    /// No ACK flag where one must be.
+    NoAck,
+    /// In SYN-SENT: neither SYN nor RST.
+    NotSyn,
+    /// The table of out-of-order ranges is full.
+    TooManyRanges,
+    /// Text for a connection whose application has closed (SHLD-3).
+    AfterClose,
+    /// The connection has ended.
+    Ended,
+}
+
+impl DropReason {
+    /// Number of reasons, for a table of counters.
+    pub const COUNT: usize = DropReason::Ended as usize + 1;
+
+    /// All reasons, in the order of their counters.
+    pub const ALL: [DropReason; DropReason::COUNT] = [
+        DropReason::OutOfWindow,
+        DropReason::Paws,
+        DropReason::ResetNotExact,
+        DropReason::UnexpectedSyn,
+        DropReason::BadAck,
+        DropReason::NoAck,
+        DropReason::NotSyn,
+        DropReason::TooManyRanges,
+        DropReason::AfterClose,
+        DropReason::Ended,
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_reasons_stand_at_their_counter() {
+        for (i, r) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(*r as usize, i);
+        }
+    }
+}

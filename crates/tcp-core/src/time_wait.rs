@@ -1,0 +1,186 @@
+//! The connection is over: what must the quiet time still answer? TIME-WAIT as a small record
+//! (RFC 9293 3.6.1, 3.10.7.4; RFC 1337; RFC 6191).
+
+use crate::config::TcpConfig;
+use crate::receive::TimestampState;
+use crate::wire::{Flags, Options, Segment};
+use crate::{Instant, SeqNum, Tuple};
+
+/// All that is left of a connection for 2MSL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeWait {
+    /// Both endpoints.
+    pub tuple: Tuple,
+    pub(crate) snd_nxt: SeqNum,
+    pub(crate) rcv_nxt: SeqNum,
+    pub(crate) window: u16,
+    pub(crate) timestamps: bool,
+    pub(crate) timestamp_offset: u32,
+    pub(crate) ts_recent: u32,
+    pub(crate) ts_recent_at: Instant,
+    /// When the quiet time ends.
+    pub expires: Instant,
+}
+
+/// What a segment means in TIME-WAIT.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimeWaitVerdict {
+    /// Drop it.
+    Ignore,
+    /// Send [`TimeWait::ack`]; [`TimeWait::expires`] may have moved.
+    Ack,
+    /// A new connection may take this one's place (MAY-2, RFC 6191); its ISN must not be before
+    /// this number.
+    NewConnection(SeqNum),
+    /// A reset ends the quiet time.
+    Over,
+}
+
+impl TimeWait {
+    /// A segment for this record.
+    pub fn on_segment(
+        &mut self,
+        now: Instant,
+        seg: &Segment<'_>,
+        config: &TcpConfig,
+    ) -> TimeWaitVerdict {
+        use TimeWaitVerdict as V;
+        let old = self.timestamp_state().rejects(now, seg.options.timestamps);
+        if seg.flags.contains(Flags::RST) {
+            let exact = seg.seq == self.rcv_nxt && !config.rfc1337;
+            return if exact { V::Over } else { V::Ignore };
+        }
+        let newer_timestamp = match seg.options.timestamps {
+            Some(t) if self.timestamps => !old && t.value != self.ts_recent,
+            _ => false,
+        };
+        if seg.flags.contains(Flags::SYN) && !seg.flags.contains(Flags::ACK) {
+            // MAY-2 and RFC 6191 2: provably newer by timestamp or by sequence number.
+            if newer_timestamp || (!old && seg.seq.after(self.rcv_nxt)) {
+                return V::NewConnection(self.snd_nxt + 65_537);
+            }
+            return V::Ack;
+        }
+        if seg.flags.contains(Flags::FIN) && !old {
+            // RFC 9293 3.10.7.4: a retransmitted FIN restarts 2MSL.
+            self.expires = now + config.time_wait;
+            return V::Ack;
+        }
+        // An ACK without text needs no answer: two ends would talk for ever.
+        if seg.seq_len() == 0 { V::Ignore } else { V::Ack }
+    }
+
+    /// The ACK that repeats the end of the connection.
+    pub fn ack(&self, now: Instant) -> Segment<'static> {
+        Segment {
+            src_port: self.tuple.local.port,
+            dst_port: self.tuple.remote.port,
+            seq: self.snd_nxt,
+            ack: self.rcv_nxt,
+            flags: Flags::ACK,
+            window: self.window,
+            urgent: 0,
+            options: Options {
+                timestamps: self.timestamp_state().to_send(now),
+                ..Options::default()
+            },
+            payload: &[],
+        }
+    }
+
+    /// Whether our own new connection may take this one's place: only with timestamps, and a
+    /// second after the last one was seen, so that old segments are told from new (RFC 6191 3).
+    pub fn reusable(&self, now: Instant) -> bool {
+        self.timestamps && now.since(self.ts_recent_at) > core::time::Duration::from_secs(1)
+    }
+
+    /// The least initial sequence number of a successor.
+    pub fn successor_isn(&self) -> SeqNum {
+        self.snd_nxt + 65_537
+    }
+
+    fn timestamp_state(&self) -> TimestampState {
+        TimestampState {
+            enabled: self.timestamps,
+            offset: self.timestamp_offset,
+            recent: self.ts_recent,
+            recent_at: self.ts_recent_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Endpoint;
+    use crate::wire::Timestamps;
+    use core::net::{IpAddr, Ipv4Addr};
+    use core::time::Duration;
+
+    fn record() -> TimeWait {
+        let at = |n, port| Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, n)), port);
+        TimeWait {
+            tuple: Tuple { local: at(1, 80), remote: at(2, 4000) },
+            snd_nxt: SeqNum(1000),
+            rcv_nxt: SeqNum(5000),
+            window: 100,
+            timestamps: true,
+            timestamp_offset: 0,
+            ts_recent: 70,
+            ts_recent_at: Instant::ZERO,
+            expires: Instant::from_millis(60_000),
+        }
+    }
+
+    fn seg(seq: u32, flags: Flags, ts: u32) -> Segment<'static> {
+        Segment {
+            src_port: 4000,
+            dst_port: 80,
+            seq: SeqNum(seq),
+            ack: SeqNum(1000),
+            flags,
+            window: 100,
+            urgent: 0,
+            options: Options {
+                timestamps: Some(Timestamps { value: ts, echo: 0 }),
+                ..Options::default()
+            },
+            payload: &[],
+        }
+    }
+
+    // MUST-13: 2MSL, restarted by a retransmitted FIN.
+    #[test]
+    fn retransmitted_fin_restarts_the_quiet_time() {
+        let (mut r, c) = (record(), TcpConfig::default());
+        let now = Instant::from_millis(30_000);
+        let fin = seg(4999, Flags::FIN | Flags::ACK, 70);
+        assert_eq!(r.on_segment(now, &fin, &c), TimeWaitVerdict::Ack);
+        assert_eq!(r.expires, now + Duration::from_secs(60));
+        assert_eq!((r.ack(now).seq, r.ack(now).ack), (SeqNum(1000), SeqNum(5000)));
+    }
+
+    // MAY-2, SHLD-4
+    #[test]
+    fn newer_syn_is_let_in_and_an_old_one_is_not() {
+        let (mut r, c) = (record(), TcpConfig::default());
+        let now = Instant::from_millis(1);
+        let new = TimeWaitVerdict::NewConnection(SeqNum(1000 + 65_537));
+        assert_eq!(r.on_segment(now, &seg(10, Flags::SYN, 71), &c), new);
+        assert_eq!(r.on_segment(now, &seg(5001, Flags::SYN, 70), &c), new);
+        assert_eq!(r.on_segment(now, &seg(5001, Flags::SYN, 69), &c), TimeWaitVerdict::Ack);
+        assert_eq!(r.on_segment(now, &seg(10, Flags::SYN, 70), &c), TimeWaitVerdict::Ack);
+    }
+
+    // RFC 1337
+    #[test]
+    fn resets_end_it_only_when_exact_and_allowed() {
+        let mut c = TcpConfig::default();
+        let mut r = record();
+        let now = Instant::from_millis(1);
+        assert_eq!(r.on_segment(now, &seg(5001, Flags::RST, 70), &c), TimeWaitVerdict::Ignore);
+        assert_eq!(r.on_segment(now, &seg(5000, Flags::RST, 70), &c), TimeWaitVerdict::Over);
+        c.rfc1337 = true;
+        assert_eq!(r.on_segment(now, &seg(5000, Flags::RST, 70), &c), TimeWaitVerdict::Ignore);
+    }
+}

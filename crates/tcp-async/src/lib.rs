@@ -41,7 +41,7 @@ mod stream;
 mod wait;
 
 pub use ambient::EnterGuard;
-pub use builder::{Builder, BuildError};
+pub use builder::{BuildError, Builder};
 pub use listener::{Incoming, TcpListener};
 pub use net::Net;
 pub use socket::TcpSocket;

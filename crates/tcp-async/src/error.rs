@@ -1,0 +1,91 @@
+//! Which `io::Error` is it? The stack's errors as the kinds and, on Unix, the numbers that
+//! programs written for the kernel's TCP expect.
+
+use std::io::{Error, ErrorKind};
+
+use tcp_core::error::{End, Unreachable, UserError};
+use tcp_io::cell::{AcceptError, TakenError};
+use tcp_io::stack::{BindError, ListenError, OpenError};
+
+pub(crate) fn from_end(e: End) -> Error {
+    let kind = match e {
+        End::Closed => ErrorKind::NotConnected,
+        End::Reset => ErrorKind::ConnectionReset,
+        End::Refused => ErrorKind::ConnectionRefused,
+        End::TimedOut => ErrorKind::TimedOut,
+        End::Unreachable(u) => return from_unreachable(u),
+        End::Aborted => ErrorKind::ConnectionAborted,
+    };
+    Error::new(kind, e.to_string())
+}
+
+pub(crate) fn from_unreachable(u: Unreachable) -> Error {
+    let kind = match u {
+        Unreachable::Network => ErrorKind::NetworkUnreachable,
+        Unreachable::Port => ErrorKind::ConnectionRefused,
+        Unreachable::Prohibited => ErrorKind::PermissionDenied,
+        Unreachable::ParameterProblem => ErrorKind::InvalidData,
+        Unreachable::Host | Unreachable::Protocol | Unreachable::TimeExceeded => {
+            ErrorKind::HostUnreachable
+        }
+    };
+    Error::new(kind, End::Unreachable(u).to_string())
+}
+
+pub(crate) fn from_taken(e: TakenError) -> Error {
+    match e {
+        TakenError::Ended(e) => from_end(e),
+        TakenError::Soft(u) => from_unreachable(u),
+    }
+}
+
+pub(crate) fn from_user(e: UserError) -> Error {
+    match e {
+        UserError::WouldBlock => Error::from(ErrorKind::WouldBlock),
+        UserError::NotConnected => Error::new(ErrorKind::NotConnected, e.to_string()),
+        UserError::BrokenPipe => Error::new(ErrorKind::BrokenPipe, "broken pipe"),
+        UserError::Ended(e) => from_end(e),
+    }
+}
+
+pub(crate) fn from_open(e: OpenError) -> Error {
+    let kind = match e {
+        OpenError::BadRemote => ErrorKind::InvalidInput,
+        OpenError::BadLocal | OpenError::InUse | OpenError::NoPorts => ErrorKind::AddrNotAvailable,
+        OpenError::NoRoute => ErrorKind::NetworkUnreachable,
+        OpenError::TooMany => ErrorKind::OutOfMemory,
+    };
+    Error::new(kind, e.to_string())
+}
+
+pub(crate) fn from_bind(e: BindError) -> Error {
+    let kind = match e {
+        BindError::NotLocal => ErrorKind::AddrNotAvailable,
+        BindError::InUse | BindError::NoPorts => ErrorKind::AddrInUse,
+    };
+    Error::new(kind, e.to_string())
+}
+
+pub(crate) fn from_listen(e: ListenError) -> Error {
+    match e {
+        ListenError::Bind(e) => from_bind(e),
+    }
+}
+
+pub(crate) fn from_accept(e: AcceptError) -> Error {
+    match e {
+        AcceptError::Closed => Error::new(ErrorKind::InvalidInput, "the listener is closed"),
+    }
+}
+
+/// The stack has ended: nothing can be opened on it any more.
+pub(crate) fn stack_ended() -> Error {
+    Error::new(ErrorKind::NetworkDown, "the network stack has ended")
+}
+
+/// An associated function was called without an ambient stack.
+pub(crate) fn no_stack() -> Error {
+    Error::other(
+        "no network stack: call Net::enter or Net::install first, or use the methods of Net",
+    )
+}

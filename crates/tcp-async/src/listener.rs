@@ -1,0 +1,144 @@
+//! Who wants in? `TcpListener` in the shape of `tokio::net`.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures::Stream;
+use tcp_io::cell::{ConnCell, ListenerCell};
+use tcp_io::stack::ListenerId;
+use tokio::net::ToSocketAddrs;
+
+use crate::budget::cooperative;
+use crate::error;
+use crate::net::Net;
+use crate::stream::TcpStream;
+
+/// A TCP socket that listens; see `tokio::net::TcpListener`.
+///
+/// Dropping it resets the connections that nobody accepted and leaves accepted ones alone.
+pub struct TcpListener {
+    net: Net,
+    id: ListenerId,
+    cell: Arc<ListenerCell>,
+}
+
+impl TcpListener {
+    pub(crate) fn new(net: Net, id: ListenerId, cell: Arc<ListenerCell>) -> TcpListener {
+        TcpListener { net, id, cell }
+    }
+
+    /// Listens on `addr` of the ambient stack, with a backlog of 128.
+    ///
+    /// # Errors
+    /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's;
+    /// `Other` without an ambient stack (see [`Net::enter`]).
+    pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
+        Net::current()?.listen(addr).await
+    }
+
+    /// The next established connection and the peer's address. Text that came with the handshake
+    /// is there already.
+    ///
+    /// # Errors
+    /// If the stack has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no connection. Several tasks may accept at once; each connection
+    /// goes to one, in turn.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let cell = Accept { cell: &self.cell, key: None }.await;
+        self.accepted(cell.map_err(error::from_accept)?)
+    }
+
+    /// Polls for the next connection; of several tasks that poll, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let cell = ready!(cooperative(cx, |cx| self.cell.poll_accept(cx)));
+        Poll::Ready(cell.map_err(error::from_accept).and_then(|c| self.accepted(c)))
+    }
+
+    fn accepted(&self, cell: Arc<ConnCell>) -> io::Result<(TcpStream, SocketAddr)> {
+        let peer = cell.tuple().remote.into();
+        Ok((TcpStream::new(self.net.clone(), cell), peer))
+    }
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.cell.local().into())
+    }
+
+    /// Connections that wait to be accepted.
+    pub fn pending(&self) -> usize {
+        self.cell.queued()
+    }
+
+    /// The connections as a stream.
+    pub fn incoming(self) -> Incoming {
+        Incoming(self)
+    }
+
+    /// The stack it belongs to.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpListener")
+            .field("addr", &SocketAddr::from(self.cell.local()))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for TcpListener {
+    fn drop(&mut self) {
+        self.net.handle.with_stack(|stack, _| stack.close_listener(self.id));
+    }
+}
+
+/// The connections of a listener; see [`TcpListener::incoming`].
+#[derive(Debug)]
+pub struct Incoming(TcpListener);
+
+impl Stream for Incoming {
+    type Item = io::Result<TcpStream>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = ready!(self.0.poll_accept(cx));
+        Poll::Ready(Some(next.map(|(stream, _)| stream)))
+    }
+}
+
+/// One task's wait for a connection.
+struct Accept<'a> {
+    cell: &'a ListenerCell,
+    key: Option<usize>,
+}
+
+impl Future for Accept<'_> {
+    type Output = Result<Arc<ConnCell>, tcp_io::cell::AcceptError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        cooperative(cx, |cx| this.cell.poll_wait(cx, &mut this.key))
+    }
+}
+
+impl Drop for Accept<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.cell.cancel_wait(key);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What is a running stack? The handle through which programs connect, listen, look and end.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tcp_io::reactor::{Handle, Phase};
+use tcp_io::stack::{Cidr, ConnectOptions, ConnectionRow, Counters, ListenOptions};
+use tokio::net::ToSocketAddrs;
+
+use crate::builder::Builder;
+use crate::error;
+use crate::listener::TcpListener;
+use crate::stream::TcpStream;
+
+/// A running TCP/IP stack. Clones are handles to the same stack.
+///
+/// The stack runs in a task of the tokio runtime in which it was built, until
+/// [`shutdown`](Self::shutdown) or the end of that runtime; dropping handles does not end it.
+#[derive(Clone)]
+pub struct Net {
+    pub(crate) handle: Handle,
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net")
+            .field("addresses", &self.addresses())
+            .field("device", &self.device_name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Net {
+    /// Starts to describe a stack.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Connects to `addr` and tries each address it resolves to, as
+    /// `tokio::net::TcpStream::connect` does.
+    ///
+    /// # Errors
+    /// `ConnectionRefused`, `TimedOut`, `HostUnreachable`, `NetworkUnreachable` as the network
+    /// answers; `InvalidInput` for a destination that is no host (MUST-46).
+    ///
+    /// # Cancel safety
+    /// Dropping the future aborts the attempt.
+    pub async fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<TcpStream> {
+        let mut last = None;
+        for addr in tokio::net::lookup_host(addr).await? {
+            match self.connect_addr(addr, ConnectOptions::default()).await {
+                Ok(stream) => return Ok(stream),
+                Err(e) => last = Some(e),
+            }
+        }
+        Err(last.unwrap_or_else(no_address))
+    }
+
+    pub(crate) async fn connect_addr(
+        &self,
+        addr: SocketAddr,
+        options: ConnectOptions,
+    ) -> io::Result<TcpStream> {
+        if self.handle.phase() != Phase::Running {
+            return Err(error::stack_ended());
+        }
+        let cell = self.handle.with_stack(|stack, now| {
+            let id = stack.connect(now, addr, options).map_err(error::from_open)?;
+            stack.connection_cell(id).ok_or_else(error::stack_ended)
+        })?;
+        // Dropping the stream drops the attempt.
+        let stream = TcpStream::new(self.clone(), cell);
+        stream.connected().await?;
+        Ok(stream)
+    }
+
+    /// Listens on `addr` with tokio's backlog of 128 pending connections.
+    ///
+    /// # Errors
+    /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's.
+    pub async fn listen<A: ToSocketAddrs>(&self, addr: A) -> io::Result<TcpListener> {
+        let mut last = None;
+        for addr in tokio::net::lookup_host(addr).await? {
+            match self.listen_addr(addr, ListenOptions::default()) {
+                Ok(listener) => return Ok(listener),
+                Err(e) => last = Some(e),
+            }
+        }
+        Err(last.unwrap_or_else(no_address))
+    }
+
+    pub(crate) fn listen_addr(
+        &self,
+        addr: SocketAddr,
+        options: ListenOptions,
+    ) -> io::Result<TcpListener> {
+        if self.handle.phase() != Phase::Running {
+            return Err(error::stack_ended());
+        }
+        self.handle.with_stack(|stack, _| {
+            let id = stack.listen(addr, options).map_err(error::from_listen)?;
+            let cell = stack.listener_cell(id).ok_or_else(error::stack_ended)?;
+            Ok(TcpListener::new(self.clone(), id, cell))
+        })
+    }
+
+    /// The stack's own addresses.
+    pub fn addresses(&self) -> Vec<Cidr> {
+        self.handle.inspect(|s| s.config().addresses.clone())
+    }
+
+    /// The name of the device, if it has one.
+    pub fn device_name(&self) -> Option<&str> {
+        self.handle.device_name()
+    }
+
+    /// Every listener, half-open record, connection and TIME-WAIT record there is now.
+    pub fn connections(&self) -> Vec<ConnectionRow> {
+        self.handle.inspect(tcp_io::Stack::connections)
+    }
+
+    /// Counters since the start, each drop under its reason.
+    pub fn counters(&self) -> Counters {
+        self.handle.inspect(|s| s.counters().clone())
+    }
+
+    /// Connections and half-open records that the stack keeps now, without TIME-WAIT.
+    pub fn connection_count(&self) -> usize {
+        self.handle.inspect(|s| s.connection_count() + s.half_open_count())
+    }
+
+    /// Ends the stack: listeners close, connections close in order as far as their peers let
+    /// them, and what is left after the builder's grace time is reset. Returns when the stack has
+    /// ended; streams fail from then on.
+    ///
+    /// # Cancel safety
+    /// Once polled, the stack ends whether or not anybody waits.
+    pub async fn shutdown(&self) {
+        self.handle.begin_shutdown();
+        self.handle.ended().await;
+    }
+
+    /// Waits until the stack has ended, for whatever reason.
+    pub async fn ended(&self) {
+        self.handle.ended().await;
+    }
+}
+
+fn no_address() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any address")
+}
+
+/// How long connections may take to close at the end, unless the builder says otherwise.
+pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(5);

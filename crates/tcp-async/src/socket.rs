@@ -1,0 +1,342 @@
+//! What is set before a connection exists? `TcpSocket` in the shape of `tokio::net`.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tcp_core::Endpoint;
+use tcp_core::config::{Linger, SocketOptions};
+use tcp_io::stack::{ConnectOptions, ListenOptions};
+
+use crate::error;
+use crate::listener::TcpListener;
+use crate::net::Net;
+use crate::stream::TcpStream;
+
+/// A socket that is neither connected nor listening yet; see `tokio::net::TcpSocket`.
+pub struct TcpSocket {
+    net: Net,
+    v4: bool,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: SocketOptions,
+    reuse_addr: bool,
+    reuse_port: bool,
+    bound: Option<Endpoint>,
+}
+
+impl TcpSocket {
+    /// A socket for IPv4 on the ambient stack.
+    ///
+    /// # Errors
+    /// Without an ambient stack (see [`Net::enter`]).
+    pub fn new_v4() -> io::Result<TcpSocket> {
+        Ok(TcpSocket::on(&Net::current()?, true))
+    }
+
+    /// A socket for IPv6 on the ambient stack.
+    ///
+    /// # Errors
+    /// Without an ambient stack (see [`Net::enter`]).
+    pub fn new_v6() -> io::Result<TcpSocket> {
+        Ok(TcpSocket::on(&Net::current()?, false))
+    }
+
+    /// A socket on a given stack.
+    pub fn on(net: &Net, v4: bool) -> TcpSocket {
+        let options = net.handle.inspect(|s| s.config().tcp.options.clone());
+        let inner = Inner { options, reuse_addr: false, reuse_port: false, bound: None };
+        TcpSocket { net: net.clone(), v4, inner: Mutex::new(inner) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether keepalive is on.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn keepalive(&self) -> io::Result<bool> {
+        Ok(self.lock().options.keepalive_on)
+    }
+
+    /// Turns keepalive on or off (MUST-24).
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
+        self.lock().options.keepalive_on = keepalive;
+        Ok(())
+    }
+
+    /// Whether the port may be shared with connections left over from an earlier bind.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn reuseaddr(&self) -> io::Result<bool> {
+        Ok(self.lock().reuse_addr)
+    }
+
+    /// Lets the port be shared with connections left over from an earlier bind.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_reuseaddr(&self, reuseaddr: bool) -> io::Result<()> {
+        self.lock().reuse_addr = reuseaddr;
+        Ok(())
+    }
+
+    /// Whether several listeners may share the port.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn reuseport(&self) -> io::Result<bool> {
+        Ok(self.lock().reuse_port)
+    }
+
+    /// Sharing a port by several listeners is not supported yet.
+    ///
+    /// # Errors
+    /// `Unsupported` if it is turned on.
+    pub fn set_reuseport(&self, reuseport: bool) -> io::Result<()> {
+        if reuseport {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "SO_REUSEPORT"));
+        }
+        self.lock().reuse_port = reuseport;
+        Ok(())
+    }
+
+    /// Limit of the send buffer in octets.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn send_buffer_size(&self) -> io::Result<u32> {
+        Ok(self.lock().options.send_buffer.map_or_else(|| self.default_send(), clamp))
+    }
+
+    /// Fixes the limit of the send buffer in octets; without it, it is auto-tuned.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
+        self.lock().options.send_buffer = Some(size as usize);
+        Ok(())
+    }
+
+    /// Limit of the receive buffer in octets.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn recv_buffer_size(&self) -> io::Result<u32> {
+        Ok(self.lock().options.receive_buffer.map_or_else(|| self.default_receive(), clamp))
+    }
+
+    /// Fixes the limit of the receive buffer in octets; without it, it is auto-tuned.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
+        self.lock().options.receive_buffer = Some(size as usize);
+        Ok(())
+    }
+
+    /// How long undelivered text is kept after the stream is dropped.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        Ok(match self.lock().options.linger {
+            Linger::Background => None,
+            Linger::For(d) => Some(d),
+        })
+    }
+
+    /// Sets how long undelivered text is kept after the stream is dropped.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_linger(&self, dur: Option<Duration>) -> io::Result<()> {
+        self.lock().options.linger = dur.map_or(Linger::Background, Linger::For);
+        Ok(())
+    }
+
+    /// Dropping the stream will reset the connection.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.set_linger(Some(Duration::ZERO))
+    }
+
+    /// Whether Nagle's algorithm is off.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        Ok(self.lock().options.nodelay)
+    }
+
+    /// Turns Nagle's algorithm off or on (MUST-17).
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.lock().options.nodelay = nodelay;
+        Ok(())
+    }
+
+    /// The IPv6 traffic class of our packets.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn tclass_v6(&self) -> io::Result<u32> {
+        Ok(u32::from(self.lock().options.traffic_class))
+    }
+
+    /// Sets the IPv6 traffic class of our packets (MUST-48).
+    ///
+    /// # Errors
+    /// `InvalidInput` above 255.
+    pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
+        let class = u8::try_from(class);
+        let class = class.map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.lock().options.traffic_class = class;
+        Ok(())
+    }
+
+    /// The IPv4 type of service of our packets.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn tos_v4(&self) -> io::Result<u32> {
+        Ok(u32::from(self.lock().options.traffic_class))
+    }
+
+    /// Sets the IPv4 type of service of our packets (MUST-48).
+    ///
+    /// # Errors
+    /// `InvalidInput` above 255.
+    pub fn set_tos_v4(&self, class: u32) -> io::Result<()> {
+        let class = u8::try_from(class);
+        let class = class.map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.lock().options.traffic_class = class;
+        Ok(())
+    }
+
+    /// The name of the stack's device.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.net.device_name().map(|n| n.as_bytes().to_vec()))
+    }
+
+    /// The address the socket is bound to; unspecified before that.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let any = if self.v4 {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+        } else {
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+        };
+        Ok(self.lock().bound.unwrap_or(Endpoint::new(any, 0)).into())
+    }
+
+    /// The pending error; a socket without a connection has none.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(None)
+    }
+
+    /// Reserves a local address; port 0 chooses one.
+    ///
+    /// # Errors
+    /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's,
+    /// `InvalidInput` if the socket is bound already or of the other family.
+    pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
+        let mut inner = self.lock();
+        if inner.bound.is_some() || addr.is_ipv4() != self.v4 {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        let reuse = inner.reuse_addr;
+        let bound = self.net.handle.with_stack(|s, _| s.bind(addr, reuse));
+        inner.bound = Some(bound.map_err(error::from_bind)?);
+        Ok(())
+    }
+
+    /// Connects to `addr`.
+    ///
+    /// # Errors
+    /// As [`Net::connect`]; `InvalidInput` for an address of the other family.
+    ///
+    /// # Cancel safety
+    /// Dropping the future aborts the attempt.
+    pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
+        if addr.is_ipv4() != self.v4 {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        let options = {
+            let inner = self.lock();
+            ConnectOptions {
+                local: inner.bound.map(SocketAddr::from),
+                options: Some(inner.options.clone()),
+            }
+        };
+        TcpStream::connect_with(&self.net, addr, options).await
+    }
+
+    /// Listens with `backlog` connections that may wait to be accepted; 0 lets one wait, as on
+    /// Linux.
+    ///
+    /// # Errors
+    /// As [`TcpListener::bind`].
+    pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
+        if self.lock().bound.is_none() {
+            let any = SocketAddr::new(self.local_addr()?.ip(), 0);
+            self.bind(any)?;
+        }
+        let local = self.local_addr()?;
+        let (options, backlog) = (ListenOptions::default(), backlog as usize);
+        let listener =
+            self.net.listen_addr(local, ListenOptions { backlog, bound: true, ..options })?;
+        // The listener owns the reservation now.
+        self.lock().bound = None;
+        Ok(listener)
+    }
+
+    fn default_send(&self) -> u32 {
+        self.net.handle.inspect(|s| clamp(s.config().tcp.send_buffer.initial))
+    }
+
+    fn default_receive(&self) -> u32 {
+        self.net.handle.inspect(|s| clamp(s.config().tcp.receive_buffer.initial))
+    }
+}
+
+fn clamp(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+impl fmt::Debug for TcpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpSocket").field("inner", &self.lock()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for TcpSocket {
+    fn drop(&mut self) {
+        if let Some(bound) = self.lock().bound.take() {
+            self.net.handle.with_stack(|s, _| s.unbind(bound));
+        }
+    }
+}

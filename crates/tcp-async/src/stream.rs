@@ -1,0 +1,566 @@
+//! What does a connection look like to a tokio program? `TcpStream` in the shape of `tokio::net`.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BufMut;
+use tcp_core::config::{Keepalive, Linger, SocketOptions};
+use tcp_core::connection::{Info, State};
+use tcp_io::cell::{ConnCell, Interest as CellInterest, Readiness};
+use tcp_io::stack::ConnectOptions;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+use tokio::net::ToSocketAddrs;
+
+use crate::budget::cooperative;
+use crate::error;
+use crate::net::Net;
+use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::wait::Wait;
+
+/// A TCP connection; see `tokio::net::TcpStream`.
+///
+/// Dropping it closes in the background: what was written is still delivered. If received text
+/// was not read, the connection is reset instead (RFC 9293 3.6.1), as on Linux.
+pub struct TcpStream {
+    net: Net,
+    pub(crate) cell: Arc<ConnCell>,
+}
+
+impl TcpStream {
+    pub(crate) fn new(net: Net, cell: Arc<ConnCell>) -> TcpStream {
+        TcpStream { net, cell }
+    }
+
+    /// Connects to `addr` over the ambient stack.
+    ///
+    /// # Errors
+    /// As [`Net::connect`]; `Other` without an ambient stack (see [`Net::enter`]).
+    ///
+    /// # Cancel safety
+    /// Dropping the future aborts the attempt.
+    pub async fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
+        Net::current()?.connect(addr).await
+    }
+
+    /// Connects to one address with options.
+    pub(crate) async fn connect_with(
+        net: &Net,
+        addr: SocketAddr,
+        options: ConnectOptions,
+    ) -> io::Result<TcpStream> {
+        net.connect_addr(addr, options).await
+    }
+
+    pub(crate) async fn connected(&self) -> io::Result<()> {
+        poll_fn(|cx| self.cell.poll_connected(cx)).await.map_err(error::from_end)
+    }
+
+    /// The stack it belongs to.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.cell.tuple().local.into())
+    }
+
+    /// The address of the peer.
+    ///
+    /// # Errors
+    /// `NotConnected` once the connection has failed.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self.cell.end() {
+            None | Some(tcp_core::error::End::Closed) => Ok(self.cell.tuple().remote.into()),
+            Some(_) => Err(io::Error::from(io::ErrorKind::NotConnected)),
+        }
+    }
+
+    /// Takes the pending error (`SO_ERROR`): a failure, or a soft error that the network reported
+    /// (MUST-47).
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(self.cell.take_error().map(error::from_taken))
+    }
+
+    /// The state of the connection (RFC 9293 3.3.2).
+    pub fn state(&self) -> State {
+        self.cell.state()
+    }
+
+    /// A snapshot in the manner of `tcp_info`.
+    pub fn info(&self) -> Info {
+        self.cell.info()
+    }
+
+    /// Polls for text without taking it; keeps the waker of the last task that called.
+    ///
+    /// # Errors
+    /// As reading.
+    pub fn poll_peek(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, CellInterest::READABLE, |s| {
+            let n = s.cell.peek(buf.initialize_unfilled()).map_err(error::from_user)?;
+            buf.advance(n);
+            Ok(n)
+        })
+    }
+
+    /// Reads without taking: the same text is there for the next read.
+    ///
+    /// # Errors
+    /// As reading.
+    ///
+    /// # Cancel safety
+    /// Nothing is taken, so nothing is lost.
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.cell.peek(buf).map_err(error::from_user) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    Wait::new(&self.cell, CellInterest::READABLE).await;
+                }
+                r => return r,
+            }
+        }
+    }
+
+    /// Waits until one of the directions of `interest` is ready.
+    ///
+    /// # Errors
+    /// None; a failure shows in the readiness, and in the next read or write.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        let ready = Wait::new(&self.cell, cell_interest(interest)).await;
+        Ok(tokio_ready(ready))
+    }
+
+    /// Waits until there is something to read, the end, or an error.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.ready(Interest::READABLE).await.map(|_| ())
+    }
+
+    /// Waits until there is room to write, or writing fails at once.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.ready(Interest::WRITABLE).await.map(|_| ())
+    }
+
+    /// Polls for read readiness; keeps the waker of the last task that called.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        cooperative(cx, |cx| self.cell.poll_ready(cx, CellInterest::READABLE)).map(|_| Ok(()))
+    }
+
+    /// Polls for write readiness; keeps the waker of the last task that called.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        cooperative(cx, |cx| self.cell.poll_ready(cx, CellInterest::WRITABLE)).map(|_| Ok(()))
+    }
+
+    /// Reads what is there now.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing is there; otherwise as reading.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.cell.read(self.net.handle.now(), buf).map_err(error::from_user)
+    }
+
+    /// Reads what is there now into several buffers.
+    ///
+    /// # Errors
+    /// As [`try_read`](Self::try_read).
+    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let mut total = 0;
+        for b in bufs.iter_mut().filter(|b| !b.is_empty()) {
+            match self.try_read(b) {
+                Ok(n) => {
+                    total += n;
+                    if n < b.len() {
+                        break;
+                    }
+                }
+                Err(_) if total > 0 => break,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(total)
+    }
+
+    /// Reads what is there now into a growing buffer.
+    ///
+    /// # Errors
+    /// As [`try_read`](Self::try_read).
+    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        let room = buf.remaining_mut();
+        let wanted = self.cell.inspect(|c| c.readable().min(room));
+        // At least one octet is asked for, so that the end and errors show.
+        let mut text = vec![0; wanted.max(1).min(room)];
+        let n = self.try_read(&mut text)?;
+        buf.put_slice(&text[..n]);
+        Ok(n)
+    }
+
+    /// Writes as much as there is room for now.
+    ///
+    /// # Errors
+    /// `WouldBlock` without room; otherwise as writing.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.cell.write(self.net.handle.now(), buf).map_err(error::from_user)
+    }
+
+    /// Writes as much of several buffers as there is room for now.
+    ///
+    /// # Errors
+    /// As [`try_write`](Self::try_write).
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let slices = bufs.iter().map(|b| &**b);
+        self.cell.write_vectored(self.net.handle.now(), slices).map_err(error::from_user)
+    }
+
+    /// Runs `f`, which does its own input or output on this stream.
+    ///
+    /// # Errors
+    /// `WouldBlock` if the stream is not ready; otherwise what `f` returns.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        f: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        let ready = self.cell.readiness() & cell_interest(interest).mask();
+        if ready.is_empty() {
+            return Err(io::Error::from(io::ErrorKind::WouldBlock));
+        }
+        f()
+    }
+
+    /// Runs `f`, which does its own input or output on this stream, whenever the stream is ready,
+    /// until it returns something else than `WouldBlock`.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut f: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        loop {
+            self.ready(interest).await?;
+            match f() {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    tokio::task::yield_now().await;
+                }
+                r => return r,
+            }
+        }
+    }
+
+    fn option<R>(&self, look: impl FnOnce(&SocketOptions) -> R) -> R {
+        self.cell.inspect(|c| look(c.options()))
+    }
+
+    fn set_option(&self, change: impl FnOnce(&mut SocketOptions)) {
+        self.cell.set_options(self.net.handle.now(), change);
+    }
+
+    /// Whether Nagle's algorithm is off (MUST-17).
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        Ok(self.option(|o| o.nodelay))
+    }
+
+    /// Turns Nagle's algorithm off or on.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.set_option(|o| o.nodelay = nodelay);
+        Ok(())
+    }
+
+    /// Whether every segment is acknowledged at once.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn quickack(&self) -> io::Result<bool> {
+        Ok(self.option(|o| o.quickack))
+    }
+
+    /// Acknowledges every segment at once, or with the usual delay.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        self.set_option(|o| o.quickack = quickack);
+        Ok(())
+    }
+
+    /// How long undelivered text is kept after the stream is dropped; `None`: as long as
+    /// retransmission takes.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        Ok(self.option(|o| match o.linger {
+            Linger::Background => None,
+            Linger::For(d) => Some(d),
+        }))
+    }
+
+    /// Sets how long undelivered text is kept after the stream is dropped; then the connection is
+    /// reset. Nothing blocks; zero resets at once.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_linger(&self, dur: Option<Duration>) -> io::Result<()> {
+        self.set_option(|o| o.linger = dur.map_or(Linger::Background, Linger::For));
+        Ok(())
+    }
+
+    /// Dropping the stream resets the connection.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.set_linger(Some(Duration::ZERO))
+    }
+
+    /// TTL or hop limit of our packets (MUST-49).
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(self.option(|o| u32::from(o.hop_limit)))
+    }
+
+    /// Sets the TTL or hop limit of our packets.
+    ///
+    /// # Errors
+    /// `InvalidInput` unless it is from 1 to 255.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        let ttl = u8::try_from(ttl).ok().filter(|t| *t > 0);
+        let ttl = ttl.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.set_option(|o| o.hop_limit = ttl);
+        Ok(())
+    }
+
+    /// Keepalive, if it is on (MUST-24).
+    pub fn keepalive(&self) -> Option<Keepalive> {
+        self.option(|o| o.keepalive_on.then_some(o.keepalive))
+    }
+
+    /// Turns keepalive on with its times, or off.
+    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) {
+        self.set_option(|o| {
+            o.keepalive_on = keepalive.is_some();
+            o.keepalive = keepalive.unwrap_or(o.keepalive);
+        });
+    }
+
+    /// How long text may stay unacknowledged before the connection fails (MUST-21, RFC 5482).
+    pub fn user_timeout(&self) -> Option<Duration> {
+        self.option(|o| o.user_timeout)
+    }
+
+    /// Sets how long text may stay unacknowledged; `None`: as long as retransmission takes.
+    pub fn set_user_timeout(&self, timeout: Option<Duration>) {
+        self.set_option(|o| o.user_timeout = timeout);
+    }
+
+    /// Holds partial segments until it is unset, at most 200 ms (`TCP_CORK`).
+    pub fn set_cork(&self, cork: bool) {
+        self.set_option(|o| o.cork = cork);
+    }
+
+    /// Traffic class: Diffserv field and ECN bits of our packets (MUST-48).
+    pub fn set_traffic_class(&self, class: u8) {
+        self.set_option(|o| o.traffic_class = class);
+    }
+
+    /// Resets the connection at once; unsent and unread text is lost.
+    pub fn abort(self) {
+        self.cell.abort();
+    }
+
+    /// Borrowed halves; see `tokio::net::TcpStream::split`.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        (ReadHalf(&*self), WriteHalf(&*self))
+    }
+
+    /// Owned halves; dropping the write half closes our direction.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        crate::split::into_split(self)
+    }
+
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
+        match self.cell.close_write() {
+            Ok(()) => Ok(()),
+            // As on Linux: nothing is there to be closed any more.
+            Err(_) => Err(io::Error::from(io::ErrorKind::NotConnected)),
+        }
+    }
+
+    fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        interest: CellInterest,
+        mut act: impl FnMut(&TcpStream) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        cooperative(cx, |cx| {
+            loop {
+                match act(self) {
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                    r => return Poll::Ready(r),
+                }
+                // Ready by now, if something arrived in between.
+                ready!(self.cell.poll_ready(cx, interest));
+            }
+        })
+    }
+
+    pub(crate) fn poll_read_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_io(cx, CellInterest::READABLE, |s| {
+            let n = s.try_read(buf.initialize_unfilled())?;
+            buf.advance(n);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn poll_write_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, CellInterest::WRITABLE, |s| s.try_write(buf))
+    }
+
+    pub(crate) fn poll_write_vectored_shared(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, CellInterest::WRITABLE, |s| s.try_write_vectored(bufs))
+    }
+}
+
+/// What the waiter list knows of tokio's interest.
+fn cell_interest(i: Interest) -> CellInterest {
+    let mut all = None;
+    let mut add = |wanted: bool, c: CellInterest| {
+        if wanted {
+            all = Some(all.map_or(c, |a| a | c));
+        }
+    };
+    add(i.is_readable(), CellInterest::READABLE);
+    add(i.is_writable(), CellInterest::WRITABLE);
+    add(i.is_error(), CellInterest::ERROR);
+    all.unwrap_or(CellInterest::READABLE)
+}
+
+fn tokio_ready(r: Readiness) -> Ready {
+    let mut all = Ready::EMPTY;
+    let mut add = |ours: Readiness, theirs: Ready| {
+        if r.intersects(ours) {
+            all |= theirs;
+        }
+    };
+    add(Readiness::READABLE, Ready::READABLE);
+    add(Readiness::WRITABLE, Ready::WRITABLE);
+    add(Readiness::READ_CLOSED, Ready::READ_CLOSED);
+    add(Readiness::WRITE_CLOSED, Ready::WRITE_CLOSED);
+    add(Readiness::ERROR, Ready::ERROR);
+    all
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let t = self.cell.tuple();
+        f.debug_struct("TcpStream")
+            .field("addr", &SocketAddr::from(t.local))
+            .field("peer", &SocketAddr::from(t.remote))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for TcpStream {
+    fn drop(&mut self) {
+        self.cell.close(self.net.handle.now());
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_read_shared(cx, buf)
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_shared(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored_shared(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What was written is on its way by itself.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.shutdown_write())
+    }
+}

@@ -1,0 +1,38 @@
+//! How does a task wait for readiness among others? A future that holds a place in the waiter
+//! list of a connection and gives it back when it is dropped.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tcp_io::cell::{ConnCell, Interest, Readiness, WaiterKey};
+
+pub(crate) struct Wait {
+    cell: Arc<ConnCell>,
+    interest: Interest,
+    key: Option<WaiterKey>,
+}
+
+impl Wait {
+    pub(crate) fn new(cell: &Arc<ConnCell>, interest: Interest) -> Wait {
+        Wait { cell: cell.clone(), interest, key: None }
+    }
+}
+
+impl Future for Wait {
+    type Output = Readiness;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Readiness> {
+        let this = &mut *self;
+        crate::budget::cooperative(cx, |cx| this.cell.poll_wait(cx, this.interest, &mut this.key))
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.cell.cancel_wait(key);
+        }
+    }
+}

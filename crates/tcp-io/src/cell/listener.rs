@@ -1,0 +1,194 @@
+//! How do tasks and the stack share a listener? The accept queue: established connections that
+//! nobody has accepted, bounded by the backlog.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tcp_core::Endpoint;
+
+use super::ConnCell;
+use super::waiters::WakeList;
+
+/// An established connection in the accept queue.
+pub(crate) type Pending = Arc<ConnCell>;
+
+/// A listener shared between the stack and the tasks that accept.
+#[derive(Debug)]
+pub struct ListenerCell {
+    local: Endpoint,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    queue: VecDeque<Pending>,
+    backlog: usize,
+    open: bool,
+    slot: Option<Waker>,
+    /// Tasks waiting in `accept`, in the order in which they came: each connection wakes one.
+    waiting: VecDeque<(usize, Waker)>,
+    next_key: usize,
+}
+
+/// Accepting is impossible.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AcceptError {
+    /// The listener was closed, or its stack has ended.
+    Closed,
+}
+
+impl ListenerCell {
+    pub(crate) fn new(local: Endpoint, backlog: usize) -> Arc<ListenerCell> {
+        Arc::new(ListenerCell {
+            local,
+            inner: Mutex::new(Inner {
+                queue: VecDeque::new(),
+                backlog,
+                open: true,
+                slot: None,
+                waiting: VecDeque::new(),
+                next_key: 0,
+            }),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The address it listens on.
+    pub fn local(&self) -> Endpoint {
+        self.local
+    }
+
+    /// Whether one more connection fits. As on Linux the queue holds one more than `backlog`, so
+    /// that a backlog of 0 lets one connection in.
+    pub(crate) fn has_room(&self) -> bool {
+        let i = self.lock();
+        i.open && i.queue.len() <= i.backlog
+    }
+
+    /// Queues an established connection; gives it back if there is no room.
+    pub(crate) fn push(&self, conn: Pending) -> Result<(), Pending> {
+        let mut i = self.lock();
+        if !i.open || i.queue.len() > i.backlog {
+            return Err(conn);
+        }
+        i.queue.push_back(conn);
+        let mut wake = WakeList::default();
+        if let Some((_, w)) = i.waiting.pop_front() {
+            wake.push(w);
+        } else if let Some(w) = i.slot.take() {
+            wake.push(w);
+        }
+        drop(i);
+        wake.wake_all();
+        Ok(())
+    }
+
+    /// The next connection, if there is one. A connection that was reset while it waited is
+    /// handed out too, as on Linux: its first read tells.
+    ///
+    /// # Errors
+    /// [`AcceptError::Closed`] after the listener was closed.
+    pub fn try_accept(&self) -> Result<Option<Arc<ConnCell>>, AcceptError> {
+        let mut i = self.lock();
+        match i.queue.pop_front() {
+            Some(c) => Ok(Some(c)),
+            None if i.open => Ok(None),
+            None => Err(AcceptError::Closed),
+        }
+    }
+
+    /// Polls for the next connection; keeps the waker of the last task that called.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<Arc<ConnCell>, AcceptError>> {
+        let mut i = self.lock();
+        if let Some(c) = i.queue.pop_front() {
+            return Poll::Ready(Ok(c));
+        }
+        if !i.open {
+            return Poll::Ready(Err(AcceptError::Closed));
+        }
+        i.slot = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Polls for the next connection on behalf of one of any number of waiting tasks.
+    pub fn poll_wait(
+        &self,
+        cx: &mut Context<'_>,
+        key: &mut Option<usize>,
+    ) -> Poll<Result<Arc<ConnCell>, AcceptError>> {
+        let mut i = self.lock();
+        let result = match i.queue.pop_front() {
+            Some(c) => Ok(c),
+            None if !i.open => Err(AcceptError::Closed),
+            None => {
+                i.wait(cx.waker(), key);
+                return Poll::Pending;
+            }
+        };
+        if let Some(k) = key.take() {
+            i.waiting.retain(|(n, _)| *n != k);
+        }
+        Poll::Ready(result)
+    }
+
+    /// A waiting task gives up. If a connection had woken it, the next one is woken instead.
+    pub fn cancel_wait(&self, key: usize) {
+        let mut i = self.lock();
+        let before = i.waiting.len();
+        i.waiting.retain(|(n, _)| *n != key);
+        let mut wake = WakeList::default();
+        if i.waiting.len() == before && !i.queue.is_empty() {
+            if let Some((_, w)) = i.waiting.pop_front() {
+                wake.push(w);
+            }
+        }
+        drop(i);
+        wake.wake_all();
+    }
+
+    /// Connections that wait to be accepted.
+    pub fn queued(&self) -> usize {
+        self.lock().queue.len()
+    }
+
+    /// The backlog.
+    pub fn backlog(&self) -> usize {
+        self.lock().backlog
+    }
+
+    /// Closes it: wakes every waiting task and returns what nobody accepted.
+    pub(crate) fn close(&self) -> VecDeque<Pending> {
+        let mut i = self.lock();
+        i.open = false;
+        let left = std::mem::take(&mut i.queue);
+        let mut wake = WakeList::default();
+        if let Some(w) = i.slot.take() {
+            wake.push(w);
+        }
+        for (_, w) in i.waiting.drain(..) {
+            wake.push(w);
+        }
+        drop(i);
+        wake.wake_all();
+        left
+    }
+}
+
+impl Inner {
+    fn wait(&mut self, waker: &Waker, key: &mut Option<usize>) {
+        if let Some(k) = *key {
+            if let Some((_, w)) = self.waiting.iter_mut().find(|(n, _)| *n == k) {
+                w.clone_from(waker);
+                return;
+            }
+        }
+        let k = self.next_key;
+        self.next_key = self.next_key.wrapping_add(1);
+        self.waiting.push_back((k, waker.clone()));
+        *key = Some(k);
+    }
+}

@@ -1,0 +1,438 @@
+//! How do tasks and the stack share a connection? The one door to it: lock, act, pick wakers,
+//! unlock, then wake. Neither a system call nor a wake-up happens under the lock.
+
+mod listener;
+mod ready;
+mod waiters;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use tcp_core::connection::{Connection, Events, Info, State};
+use tcp_core::error::{End, Unreachable, UserError};
+use tcp_core::{Instant, Tuple};
+
+pub use listener::{AcceptError, ListenerCell};
+
+pub use ready::ReadyQueue;
+pub use waiters::{Interest, Readiness, WaiterKey};
+use waiters::{Waiters, WakeList};
+
+/// Names a connection of one stack; never reused while the connection is known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ConnId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+/// A connection shared between the stack and the tasks that use it.
+#[derive(Debug)]
+pub struct ConnCell {
+    id: ConnId,
+    tuple: Tuple,
+    ready: Arc<ReadyQueue>,
+    /// Already in the ready queue.
+    queued: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    conn: Connection,
+    waiters: Waiters,
+    handle: Handle,
+    report: Report,
+}
+
+/// Whether the application still holds the connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Handle {
+    Open,
+    Closed,
+}
+
+/// A failure is told once; after it, reads see the end and writes a broken pipe, as on Linux.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Report {
+    Pending,
+    Done,
+}
+
+impl ConnCell {
+    pub(crate) fn new(id: ConnId, conn: Connection, ready: Arc<ReadyQueue>) -> Arc<ConnCell> {
+        Arc::new(ConnCell {
+            id,
+            tuple: conn.tuple(),
+            ready,
+            queued: AtomicBool::new(false),
+            inner: Mutex::new(Inner {
+                conn,
+                waiters: Waiters::default(),
+                handle: Handle::Open,
+                report: Report::Pending,
+            }),
+        })
+    }
+
+    /// The connection's name.
+    pub fn id(&self) -> ConnId {
+        self.id
+    }
+
+    /// Both endpoints.
+    pub fn tuple(&self) -> Tuple {
+        self.tuple
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic under this lock is a bug of ours; the value itself stays consistent.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The stack's side of the door: acts on the connection, then wakes whom the events concern.
+    pub(crate) fn service<R>(&self, act: impl FnOnce(&mut Connection) -> R) -> (R, Serviced) {
+        let mut inner = self.lock();
+        let result = act(&mut inner.conn);
+        let events = inner.conn.take_events();
+        let mut wake = WakeList::default();
+        inner.pick(events, &mut wake);
+        let serviced = Serviced {
+            events,
+            abandoned: inner.handle == Handle::Closed,
+            ended: inner.conn.state() == State::Closed,
+        };
+        drop(inner);
+        wake.wake_all();
+        (result, serviced)
+    }
+
+    /// Acts without looking at events: they wait for the turn that follows.
+    pub(crate) fn service_quietly<R>(&self, act: impl FnOnce(&mut Connection) -> R) -> R {
+        act(&mut self.lock().conn)
+    }
+
+    /// A task's side of the door: acts, then puts the connection into the ready queue if the
+    /// stack has to do something about it.
+    fn call<R>(&self, act: impl FnOnce(&mut Inner) -> (R, Then)) -> R {
+        let mut inner = self.lock();
+        let (result, then) = act(&mut inner);
+        drop(inner);
+        if then == Then::Service {
+            self.request_service();
+        }
+        result
+    }
+
+    /// Asks the stack to look at this connection.
+    pub(crate) fn request_service(&self) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.ready.push(self.id);
+        }
+    }
+
+    /// The stack has taken the connection out of the ready queue.
+    pub(crate) fn taken_from_ready(&self) {
+        self.queued.store(false, Ordering::Release);
+    }
+
+    /// Copies `data` into the send buffer, as far as there is room.
+    ///
+    /// # Errors
+    /// See [`Connection::write`]; a failure is reported once.
+    pub fn write(&self, now: Instant, data: &[u8]) -> Result<usize, UserError> {
+        self.call(|i| {
+            let r = i.conn.write(now, data);
+            let then = if matches!(r, Ok(n) if n > 0) { Then::Service } else { Then::Nothing };
+            (i.once(r, Err(UserError::BrokenPipe)), then)
+        })
+    }
+
+    /// Copies several slices, as far as there is room, in one step.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_vectored<'a>(
+        &self,
+        now: Instant,
+        slices: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<usize, UserError> {
+        self.call(|i| {
+            let mut total = 0;
+            let mut result = Ok(0);
+            for s in slices.filter(|s| !s.is_empty()) {
+                result = i.conn.write(now, s);
+                match result {
+                    Ok(n) => total += n,
+                    Err(_) => break,
+                }
+                if result != Ok(s.len()) {
+                    break;
+                }
+            }
+            if total > 0 {
+                return (Ok(total), Then::Service);
+            }
+            (i.once(result, Err(UserError::BrokenPipe)), Then::Nothing)
+        })
+    }
+
+    /// Appends `data` to the send buffer by reference; leaves what found no room.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_bytes(&self, now: Instant, data: &mut bytes::Bytes) -> Result<usize, UserError> {
+        self.call(|i| {
+            let r = i.conn.write_bytes(now, data);
+            let then = if matches!(r, Ok(n) if n > 0) { Then::Service } else { Then::Nothing };
+            (i.once(r, Err(UserError::BrokenPipe)), then)
+        })
+    }
+
+    /// Reads what has arrived; 0 is the end.
+    ///
+    /// # Errors
+    /// See [`Connection::read`]; a failure is reported once.
+    pub fn read(&self, now: Instant, out: &mut [u8]) -> Result<usize, UserError> {
+        self.call(|i| {
+            let r = i.conn.read(now, out);
+            let then = if i.conn.wants_ack() { Then::Service } else { Then::Nothing };
+            (i.once(r, Ok(0)), then)
+        })
+    }
+
+    /// Reads without taking.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn peek(&self, out: &mut [u8]) -> Result<usize, UserError> {
+        self.call(|i| {
+            let r = i.conn.peek(out);
+            (i.once(r, Ok(0)), Then::Nothing)
+        })
+    }
+
+    /// Closes our direction: a FIN follows what was written.
+    ///
+    /// # Errors
+    /// See [`Connection::close_write`].
+    pub fn close_write(&self) -> Result<(), UserError> {
+        self.call(|i| (i.conn.close_write(), Then::Service))
+    }
+
+    /// The application lets go: the connection closes in the background.
+    pub fn close(&self, now: Instant) {
+        self.call(|i| {
+            i.handle = Handle::Closed;
+            i.conn.close(now);
+            ((), Then::Service)
+        });
+    }
+
+    /// Resets the connection and lets go of it.
+    pub fn abort(&self) {
+        self.call(|i| {
+            i.handle = Handle::Closed;
+            i.conn.abort();
+            ((), Then::Service)
+        });
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.lock().conn.state()
+    }
+
+    /// Why it ended, if it has.
+    pub fn end(&self) -> Option<End> {
+        self.lock().conn.end()
+    }
+
+    /// A snapshot.
+    pub fn info(&self) -> Info {
+        self.lock().conn.info()
+    }
+
+    /// Looks at the connection; for option getters and tables.
+    pub fn inspect<R>(&self, look: impl FnOnce(&Connection) -> R) -> R {
+        look(&self.lock().conn)
+    }
+
+    /// Changes options; takes effect at once.
+    pub fn set_options(
+        &self,
+        now: Instant,
+        change: impl FnOnce(&mut tcp_core::config::SocketOptions),
+    ) {
+        self.call(|i| (i.conn.set_options(now, change), Then::Service));
+    }
+
+    /// Takes the pending failure or soft error (`SO_ERROR`).
+    pub fn take_error(&self) -> Option<TakenError> {
+        let mut inner = self.lock();
+        match inner.conn.end() {
+            Some(e) if e != End::Closed && inner.report == Report::Pending => {
+                inner.report = Report::Done;
+                Some(TakenError::Ended(e))
+            }
+            _ => inner.conn.take_soft_error().map(TakenError::Soft),
+        }
+    }
+
+    /// What could be done without waiting.
+    pub fn readiness(&self) -> Readiness {
+        self.lock().readiness()
+    }
+
+    /// Polls for readiness on behalf of a `poll_*` function: one task per direction is kept, the
+    /// last.
+    pub fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<Readiness> {
+        let mut inner = self.lock();
+        let ready = inner.readiness() & interest.mask();
+        if !ready.is_empty() {
+            return Poll::Ready(ready);
+        }
+        inner.waiters.set_slot(interest, cx.waker());
+        Poll::Pending
+    }
+
+    /// Registers one of any number of waiting tasks, or renews its waker; `None` as key starts.
+    pub fn poll_wait(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+        key: &mut Option<WaiterKey>,
+    ) -> Poll<Readiness> {
+        let mut inner = self.lock();
+        let ready = inner.readiness() & interest.mask();
+        if !ready.is_empty() {
+            if let Some(k) = key.take() {
+                inner.waiters.remove(k);
+            }
+            return Poll::Ready(ready);
+        }
+        inner.waiters.register(interest, cx.waker(), key);
+        Poll::Pending
+    }
+
+    /// A waiting task gives up.
+    pub fn cancel_wait(&self, key: WaiterKey) {
+        self.lock().waiters.remove(key);
+    }
+
+    /// Polls for the end of an active open.
+    pub fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let mut inner = self.lock();
+        match inner.conn.end() {
+            Some(End::Closed) => return Poll::Ready(Ok(())),
+            Some(e) => {
+                inner.report = Report::Done;
+                return Poll::Ready(Err(e));
+            }
+            None => {}
+        }
+        if matches!(inner.conn.state(), State::SynSent | State::SynReceived) {
+            inner.waiters.set_slot(Interest::WRITABLE, cx.waker());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Polls until the connection is closed at both ends and our last octet is acknowledged.
+    pub fn poll_ended(&self, cx: &mut Context<'_>, key: &mut Option<WaiterKey>) -> Poll<()> {
+        let mut inner = self.lock();
+        if matches!(inner.conn.state(), State::Closed | State::TimeWait) {
+            if let Some(k) = key.take() {
+                inner.waiters.remove(k);
+            }
+            return Poll::Ready(());
+        }
+        inner.waiters.register(Interest::ENDED, cx.waker(), key);
+        Poll::Pending
+    }
+}
+
+/// A failure or soft error that [`ConnCell::take_error`] took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TakenError {
+    /// The connection has failed.
+    Ended(End),
+    /// The network complained; the connection goes on (MUST-47).
+    Soft(Unreachable),
+}
+
+/// What the stack learns from a visit.
+pub(crate) struct Serviced {
+    pub(crate) events: Events,
+    pub(crate) abandoned: bool,
+    pub(crate) ended: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    Service,
+}
+
+impl Inner {
+    fn pick(&mut self, events: Events, wake: &mut WakeList) {
+        if events.is_empty() {
+            return;
+        }
+        let over = Events::ENDED | Events::TIME_WAIT;
+        let mut concerned = Readiness::EMPTY;
+        if events.intersects(Events::READABLE | over) {
+            concerned = concerned | Readiness::READABLE;
+        }
+        if events.intersects(Events::WRITABLE | Events::ESTABLISHED | over) {
+            concerned = concerned | Readiness::WRITABLE;
+        }
+        if events.intersects(Events::SOFT_ERROR | over) {
+            concerned = concerned | Readiness::ERROR;
+        }
+        if events.intersects(over) {
+            concerned = concerned | Readiness::ENDED;
+        }
+        self.waiters.pick(concerned, wake);
+    }
+
+    fn readiness(&self) -> Readiness {
+        let mut r = Readiness::EMPTY;
+        let c = &self.conn;
+        if c.check_readable(1) != Err(UserError::WouldBlock)
+            && c.check_readable(1) != Err(UserError::NotConnected)
+        {
+            r = r | Readiness::READABLE;
+        }
+        if !matches!(c.check_writable(), Err(UserError::WouldBlock | UserError::NotConnected)) {
+            r = r | Readiness::WRITABLE;
+        }
+        let ended = c.state() == State::Closed;
+        if ended || c.peer_closed() {
+            r = r | Readiness::READ_CLOSED;
+        }
+        if ended || c.write_closed() {
+            r = r | Readiness::WRITE_CLOSED;
+        }
+        if matches!(c.end(), Some(e) if e != End::Closed) && self.report == Report::Pending {
+            r = r | Readiness::ERROR;
+        }
+        r
+    }
+
+    /// Lets a failure through once, and `after` from then on.
+    fn once<T>(
+        &mut self,
+        result: Result<T, UserError>,
+        after: Result<T, UserError>,
+    ) -> Result<T, UserError> {
+        match result {
+            Err(UserError::Ended(_)) if self.report == Report::Done => after,
+            Err(UserError::Ended(e)) => {
+                self.report = Report::Done;
+                Err(UserError::Ended(e))
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Which connections did tasks touch? The queue from tasks to the stack: bounded by the number
+//! of connections, since each is in it at most once.
+
+use std::sync::{Mutex, PoisonError};
+use std::task::Waker;
+
+use futures::task::AtomicWaker;
+
+use super::ConnId;
+
+/// Connections that the stack should look at.
+#[derive(Debug, Default)]
+pub struct ReadyQueue {
+    ids: Mutex<Vec<ConnId>>,
+    waker: AtomicWaker,
+}
+
+impl ReadyQueue {
+    pub(crate) fn push(&self, id: ConnId) {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = ids.is_empty();
+        ids.push(id);
+        drop(ids);
+        if first {
+            self.waker.wake();
+        }
+    }
+
+    /// Moves everything queued to `out`, which is empty.
+    pub(crate) fn swap(&self, out: &mut Vec<ConnId>) {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *ids, out);
+    }
+
+    /// Registers the task that runs the stack. Register before looking at the queue.
+    pub fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Wakes the task that runs the stack.
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Whether nothing is queued.
+    pub fn is_empty(&self) -> bool {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}

@@ -1,0 +1,226 @@
+//! Who waits for what? One slot for each `poll_*` direction (the last task wins) and a list of
+//! any number of waiting tasks, each of which is woken.
+
+use std::ops::{BitAnd, BitOr};
+use std::task::Waker;
+
+use slab::Slab;
+use smallvec::SmallVec;
+
+/// What can be done without waiting; a set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Readiness(u8);
+
+impl Readiness {
+    /// Nothing.
+    pub const EMPTY: Readiness = Readiness(0);
+    /// Text, the end or an error can be read.
+    pub const READABLE: Readiness = Readiness(1);
+    /// There is room to write, or writing fails at once.
+    pub const WRITABLE: Readiness = Readiness(2);
+    /// The peer has closed its direction.
+    pub const READ_CLOSED: Readiness = Readiness(4);
+    /// Our direction is closed.
+    pub const WRITE_CLOSED: Readiness = Readiness(8);
+    /// An error is pending.
+    pub const ERROR: Readiness = Readiness(16);
+    /// Both directions are closed.
+    pub const ENDED: Readiness = Readiness(32);
+
+    /// Whether the set is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether any of `other` is in the set.
+    pub const fn intersects(self, other: Readiness) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl BitOr for Readiness {
+    type Output = Readiness;
+    fn bitor(self, o: Readiness) -> Readiness {
+        Readiness(self.0 | o.0)
+    }
+}
+
+impl BitAnd for Readiness {
+    type Output = Readiness;
+    fn bitand(self, o: Readiness) -> Readiness {
+        Readiness(self.0 & o.0)
+    }
+}
+
+/// What a task waits for; a set of directions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Interest(u8);
+
+impl Interest {
+    /// Reading.
+    pub const READABLE: Interest = Interest(1);
+    /// Writing.
+    pub const WRITABLE: Interest = Interest(2);
+    /// An error.
+    pub const ERROR: Interest = Interest(4);
+    /// The end of both directions.
+    pub const ENDED: Interest = Interest(8);
+
+    /// The readiness that satisfies the interest.
+    pub const fn mask(self) -> Readiness {
+        let mut m = 0;
+        if self.0 & 1 != 0 {
+            m |= Readiness::READABLE.0 | Readiness::READ_CLOSED.0;
+        }
+        if self.0 & 2 != 0 {
+            m |= Readiness::WRITABLE.0 | Readiness::WRITE_CLOSED.0;
+        }
+        if self.0 & 4 != 0 {
+            m |= Readiness::ERROR.0;
+        }
+        if self.0 & 8 != 0 {
+            m |= Readiness::ENDED.0;
+        }
+        Readiness(m)
+    }
+}
+
+impl BitOr for Interest {
+    type Output = Interest;
+    fn bitor(self, o: Interest) -> Interest {
+        Interest(self.0 | o.0)
+    }
+}
+
+/// A place in the list of waiting tasks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WaiterKey(usize);
+
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    read: Option<Waker>,
+    write: Option<Waker>,
+    list: Slab<(Interest, Option<Waker>)>,
+}
+
+/// Wakers picked under the lock, to be woken after it.
+#[derive(Default)]
+pub(crate) struct WakeList(SmallVec<[Waker; 4]>);
+
+impl WakeList {
+    pub(crate) fn push(&mut self, w: Waker) {
+        self.0.push(w);
+    }
+
+    pub(crate) fn wake_all(self) {
+        for w in self.0 {
+            w.wake();
+        }
+    }
+}
+
+impl Waiters {
+    pub(crate) fn set_slot(&mut self, interest: Interest, waker: &Waker) {
+        let slot = if interest == Interest::READABLE { &mut self.read } else { &mut self.write };
+        store(slot, waker);
+    }
+
+    pub(crate) fn register(
+        &mut self,
+        interest: Interest,
+        waker: &Waker,
+        key: &mut Option<WaiterKey>,
+    ) {
+        match key.and_then(|k| self.list.get_mut(k.0)) {
+            Some((_, slot)) => store(slot, waker),
+            None => *key = Some(WaiterKey(self.list.insert((interest, Some(waker.clone()))))),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: WaiterKey) {
+        self.list.try_remove(key.0);
+        if self.list.is_empty() {
+            self.list = Slab::new();
+        }
+    }
+
+    /// Takes the wakers of those whom `concerned` interests. A listed task keeps its place until
+    /// it is polled again.
+    pub(crate) fn pick(&mut self, concerned: Readiness, wake: &mut WakeList) {
+        if concerned.intersects(Readiness::READABLE) {
+            self.read.take().map(|w| wake.push(w));
+        }
+        if concerned.intersects(Readiness::WRITABLE) {
+            self.write.take().map(|w| wake.push(w));
+        }
+        for (_, (interest, slot)) in &mut self.list {
+            if concerned.intersects(interest.mask()) {
+                slot.take().map(|w| wake.push(w));
+            }
+        }
+    }
+}
+
+fn store(slot: &mut Option<Waker>, waker: &Waker) {
+    match slot {
+        Some(w) if w.will_wake(waker) => {}
+        _ => *slot = Some(waker.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::task::{ArcWake, waker};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl ArcWake for Count {
+        fn wake_by_ref(this: &Arc<Self>) {
+            this.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn counter() -> (Arc<Count>, Waker) {
+        let c = Arc::new(Count::default());
+        (c.clone(), waker(c))
+    }
+
+    fn wake(w: &mut Waiters, r: Readiness) {
+        let mut list = WakeList::default();
+        w.pick(r, &mut list);
+        list.wake_all();
+    }
+
+    #[test]
+    fn every_listed_task_is_woken_and_the_slot_keeps_the_last() {
+        let mut w = Waiters::default();
+        let (slot1, k1) = counter();
+        let (slot2, k2) = counter();
+        w.set_slot(Interest::READABLE, &k1);
+        w.set_slot(Interest::READABLE, &k2);
+        let (a, ka) = counter();
+        let (b, kb) = counter();
+        let (mut pa, mut pb) = (None, None);
+        w.register(Interest::READABLE, &ka, &mut pa);
+        w.register(Interest::WRITABLE | Interest::READABLE, &kb, &mut pb);
+        wake(&mut w, Readiness::WRITABLE);
+        wake(&mut w, Readiness::READABLE);
+        let n = |c: &Arc<Count>| c.0.load(Ordering::SeqCst);
+        assert_eq!((n(&slot1), n(&slot2), n(&a), n(&b)), (0, 1, 1, 1));
+    }
+
+    #[test]
+    fn a_task_that_gave_up_is_not_woken() {
+        let mut w = Waiters::default();
+        let (a, ka) = counter();
+        let mut key = None;
+        w.register(Interest::READABLE, &ka, &mut key);
+        w.remove(key.unwrap());
+        wake(&mut w, Readiness::READABLE);
+        assert_eq!(a.0.load(Ordering::SeqCst), 0);
+    }
+}

@@ -1,0 +1,317 @@
+//! Who drives the stack? One task between a device and the stack: reads a bounded batch, lets time
+//! pass, writes what the stack has to say, and sleeps until a packet, a deadline or a task's call.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tcp_core::Instant;
+use tokio::time::Sleep;
+
+use crate::cell::ReadyQueue;
+use crate::device::{Device, TxPacket};
+use crate::stack::Stack;
+
+/// Packets read in one turn, before the stack plans, acknowledges and wakes (docs/decisions).
+const READS: usize = 8;
+/// Packets planned under one hold of the stack's lock.
+const BATCH: usize = 16;
+/// Batches written in one turn, so that a fast sender does not starve the other tasks.
+const BATCHES: usize = 4;
+/// Octets of the largest packet that a device hands over, with room for its offload header.
+const RECEIVE_BUFFER: usize = 65_536 + 64;
+/// Read errors in a row that a device is forgiven.
+const PATIENCE: u32 = 64;
+
+/// Where the runtime stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Phase {
+    /// It runs.
+    Running = 0,
+    /// It was told to end; connections are closing.
+    Closing = 1,
+    /// It has ended; nothing will be delivered any more.
+    Ended = 2,
+}
+
+#[derive(Debug)]
+struct Shared {
+    stack: Mutex<Stack>,
+    ready: Arc<ReadyQueue>,
+    origin: tokio::time::Instant,
+    phase: AtomicU8,
+    device_name: Option<String>,
+    ended: tokio::sync::Notify,
+}
+
+/// A running stack, as tasks see it; clones are the same stack.
+#[derive(Clone, Debug)]
+pub struct Handle(Arc<Shared>);
+
+impl Handle {
+    /// The time on the stack's clock.
+    pub fn now(&self) -> Instant {
+        let since = tokio::time::Instant::now().duration_since(self.0.origin);
+        Instant::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stack> {
+        self.0.stack.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Acts on the stack, then lets the reactor look at what came of it.
+    pub fn with_stack<R>(&self, act: impl FnOnce(&mut Stack, Instant) -> R) -> R {
+        let now = self.now();
+        let result = act(&mut self.lock(), now);
+        self.0.ready.wake();
+        result
+    }
+
+    /// Looks at the stack.
+    pub fn inspect<R>(&self, look: impl FnOnce(&Stack) -> R) -> R {
+        look(&self.lock())
+    }
+
+    /// Where the runtime stands.
+    pub fn phase(&self) -> Phase {
+        match self.0.phase.load(Ordering::Acquire) {
+            0 => Phase::Running,
+            1 => Phase::Closing,
+            _ => Phase::Ended,
+        }
+    }
+
+    /// The device's name, if it has one.
+    pub fn device_name(&self) -> Option<&str> {
+        self.0.device_name.as_deref()
+    }
+
+    /// Tells the reactor to end: listeners close, connections close in order, and what is not
+    /// closed after the reactor's grace time is reset.
+    pub fn begin_shutdown(&self) {
+        let swap = self.0.phase.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire);
+        if swap.is_ok() {
+            self.0.ready.wake();
+        }
+    }
+
+    /// Waits until the reactor has ended.
+    pub async fn ended(&self) {
+        let mut wait = std::pin::pin!(self.0.ended.notified());
+        wait.as_mut().enable();
+        while self.phase() != Phase::Ended {
+            wait.as_mut().await;
+            wait.set(self.0.ended.notified());
+            wait.as_mut().enable();
+        }
+    }
+
+    fn end(&self) {
+        let mut stack = self.lock();
+        let now = self.now();
+        stack.close_all(now);
+        stack.abort_all();
+        // A last drain wakes everybody who waits.
+        stack.transmit(now, &mut |_| true);
+        drop(stack);
+        self.0.phase.store(2, Ordering::Release);
+        self.0.ended.notify_waiters();
+    }
+}
+
+/// The task that drives a stack over a device. A future; spawn it on a tokio runtime with time
+/// (and I/O, if the device needs it) enabled. It ends after
+/// [`Handle::begin_shutdown`], or with the device's error.
+#[derive(Debug)]
+#[must_use = "the stack does nothing unless its reactor is spawned"]
+pub struct Reactor<D: Device> {
+    handle: Handle,
+    device: D,
+    buffer: Box<[u8]>,
+    /// Planned and not yet taken by the device; the next one is at the end.
+    outgoing: Vec<TxPacket>,
+    sleep: Pin<Box<Sleep>>,
+    sleep_until: Option<Instant>,
+    grace: Duration,
+    closing: Option<Instant>,
+    failures: u32,
+}
+
+impl<D: Device> Reactor<D> {
+    /// Puts a stack on a device. `grace` is how long connections may take to close once the
+    /// runtime is told to end. Must be called within a tokio runtime.
+    ///
+    /// The stack's clock starts at zero with this call.
+    pub fn new(stack: Stack, device: D, grace: Duration) -> (Reactor<D>, Handle) {
+        let handle = Handle(Arc::new(Shared {
+            ready: stack.ready_queue().clone(),
+            stack: Mutex::new(stack),
+            origin: tokio::time::Instant::now(),
+            phase: AtomicU8::new(0),
+            device_name: device.name(),
+            ended: tokio::sync::Notify::new(),
+        }));
+        let reactor = Reactor {
+            handle: handle.clone(),
+            device,
+            buffer: vec![0; RECEIVE_BUFFER].into_boxed_slice(),
+            outgoing: Vec::with_capacity(BATCH),
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            sleep_until: None,
+            grace,
+            closing: None,
+            failures: 0,
+        };
+        (reactor, handle)
+    }
+
+    /// One turn; returns whether another one would find something to do.
+    fn turn(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let more_to_read = self.read_batch(cx)?;
+        let now = self.handle.now();
+        {
+            let mut stack = self.handle.lock();
+            stack.on_deadline(now);
+        }
+        let more_to_write = self.write_batches(cx, now)?;
+        Ok(more_to_read || more_to_write)
+    }
+
+    /// MUST-59: everything that has arrived is processed before any ACK is made.
+    fn read_batch(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        for _ in 0..READS {
+            match self.device.poll_recv(cx, &mut self.buffer) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Ok(meta)) => {
+                    self.failures = 0;
+                    let packet = self.buffer.get(meta.offset..meta.offset + meta.len);
+                    let packet = packet.unwrap_or_default();
+                    let now = self.handle.now();
+                    self.handle.lock().receive(now, packet, meta.checksum, meta.gso_size);
+                }
+                Poll::Ready(Err(e)) => self.forgive(e)?,
+            }
+        }
+        Ok(true)
+    }
+
+    /// A device may complain about one packet; one that always complains is broken.
+    fn forgive(&mut self, e: io::Error) -> io::Result<()> {
+        self.failures += 1;
+        let fatal = matches!(e.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe);
+        if fatal || self.failures > PATIENCE {
+            return Err(e);
+        }
+        tracing::warn!(error = %e, "device error");
+        Ok(())
+    }
+
+    /// Returns whether something is left that could be written at once.
+    fn write_batches(&mut self, cx: &mut Context<'_>, now: Instant) -> io::Result<bool> {
+        for _ in 0..BATCHES {
+            if self.outgoing.is_empty() {
+                let out = &mut self.outgoing;
+                self.handle.lock().transmit(now, &mut |p| {
+                    out.push(p);
+                    out.len() < BATCH
+                });
+                out.reverse();
+            }
+            if self.outgoing.is_empty() {
+                return Ok(false);
+            }
+            while let Some(p) = self.outgoing.last() {
+                match self.device.poll_send(cx, p) {
+                    // The device is full: it wakes us, and tasks see full send buffers.
+                    Poll::Pending => return Ok(false),
+                    Poll::Ready(Ok(())) => {}
+                    // A packet that the device refuses is lost; TCP repairs it.
+                    Poll::Ready(Err(e)) => self.forgive(e)?,
+                }
+                self.outgoing.pop();
+            }
+        }
+        Ok(true)
+    }
+
+    /// Arms the sleep for the next deadline; returns whether it has passed already.
+    fn sleep(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.handle.lock().next_deadline();
+        let closing = self.closing.map(|at| at + self.grace);
+        let Some(at) = deadline.into_iter().chain(closing).min() else { return false };
+        // An earlier sleep wakes us for nothing now and then; resetting it for every packet
+        // would cost more.
+        let armed = self.sleep_until.is_some_and(|s| s <= at) && !self.sleep.is_elapsed();
+        if !armed {
+            let origin = self.handle.0.origin;
+            self.sleep.as_mut().reset(origin + Duration::from_nanos(at.as_nanos()));
+            self.sleep_until = Some(at);
+        }
+        self.sleep.as_mut().poll(cx).is_ready()
+    }
+
+    /// Once told to end: closes everything, then waits for the grace time.
+    fn is_over(&mut self) -> bool {
+        if self.handle.phase() == Phase::Running {
+            return false;
+        }
+        let now = self.handle.now();
+        let started = *self.closing.get_or_insert_with(|| {
+            self.handle.lock().close_all(now);
+            now
+        });
+        let idle = {
+            let stack = self.handle.lock();
+            stack.connection_count() == 0 && !stack.has_work()
+        };
+        (idle && self.outgoing.is_empty()) || now.since(started) >= self.grace
+    }
+
+    /// What is left is reset; the device gets one chance to take the resets.
+    fn finish(&mut self, cx: &mut Context<'_>) {
+        self.handle.lock().abort_all();
+        let now = self.handle.now();
+        let _ = self.write_batches(cx, now);
+    }
+}
+
+impl<D: Device + Unpin> Future for Reactor<D> {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.handle.0.ready.register(cx.waker());
+        let more = this.turn(cx);
+        if this.is_over() {
+            this.finish(cx);
+            this.handle.end();
+            return Poll::Ready(Ok(()));
+        }
+        let more = match more {
+            Ok(more) => more,
+            Err(e) => {
+                this.handle.end();
+                return Poll::Ready(Err(e));
+            }
+        };
+        // One turn a poll: the tasks it woke run before the next one.
+        if more || this.sleep(cx) || (this.outgoing.is_empty() && this.handle.lock().has_work()) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<D: Device> Drop for Reactor<D> {
+    /// A runtime that is torn down must not leave tasks of another one waiting.
+    fn drop(&mut self) {
+        if self.handle.phase() != Phase::Ended {
+            self.handle.end();
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! How does the stack connect out? The checks and choices before the first SYN (RFC 9293 3.9.1.1,
+//! 3.10.1; MUST-43 to MUST-46).
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use tcp_core::config::SocketOptions;
+use tcp_core::connection::{Connection, OpenParams};
+use tcp_core::{Endpoint, Instant, Tuple};
+
+use super::Stack;
+use super::tables::Owner;
+use crate::cell::ConnId;
+
+/// How to connect.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectOptions {
+    /// The local address, or none to let the stack choose (MUST-43, MUST-44). Port 0 chooses an
+    /// ephemeral port.
+    pub local: Option<SocketAddr>,
+    /// Options that hold from the first SYN on; none: the stack's.
+    pub options: Option<SocketOptions>,
+}
+
+/// Connecting was refused before a packet was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpenError {
+    /// The destination is broadcast, multicast, or not a host's address (MUST-46).
+    BadRemote,
+    /// The local address is not the stack's, or of the other family.
+    BadLocal,
+    /// The stack has no address of the destination's family.
+    NoRoute,
+    /// These two endpoints are connected already.
+    InUse,
+    /// No ephemeral port is free towards this destination.
+    NoPorts,
+    /// The stack holds as many connections as it may.
+    TooMany,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OpenError::BadRemote => "destination is not the address of one host",
+            OpenError::BadLocal => "local address is not an address of this stack",
+            OpenError::NoRoute => "no address of the destination's family: network unreachable",
+            OpenError::InUse => "these two endpoints are connected already",
+            OpenError::NoPorts => "no free local port towards the destination",
+            OpenError::TooMany => "the stack's connection limit is reached",
+        })
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl Stack {
+    /// Connects to `remote` (RFC 9293 3.10.1, active open). The SYN comes out of
+    /// [`poll_transmit`](Self::poll_transmit); [`state`](Self::state) and
+    /// [`take_error`](Self::take_error) tell what became of it.
+    ///
+    /// # Errors
+    /// If no packet can be sent; see [`OpenError`].
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        options: ConnectOptions,
+    ) -> Result<ConnId, OpenError> {
+        let remote = self.check_remote(remote)?;
+        let wanted = options.local.filter(|a| !a.ip().is_unspecified());
+        let ip = match wanted {
+            Some(a) if a.is_ipv4() == remote.ip.is_ipv4() && self.is_local(a.ip()) => a.ip(),
+            Some(_) => return Err(OpenError::BadLocal),
+            None => self.source_for(remote.ip).ok_or(OpenError::NoRoute)?,
+        };
+        if self.connections.len() >= self.config.max_connections {
+            return Err(OpenError::TooMany);
+        }
+        let fixed = options.local.map_or(0, |a| a.port());
+        let tuple = if fixed == 0 {
+            self.ephemeral(ip, remote).ok_or(OpenError::NoPorts)?
+        } else {
+            let t = Tuple { local: Endpoint::new(ip, fixed), remote };
+            if self.demux.contains(&t) {
+                return Err(OpenError::InUse);
+            }
+            t
+        };
+        let open = OpenParams {
+            tuple,
+            isn: self.isn.isn(now, &tuple),
+            timestamp_offset: self.isn.timestamp_offset(&tuple),
+            mtu: self.mtu_to(&tuple),
+        };
+        let mut conn = Connection::connect(now, open, self.tcp.clone());
+        if let Some(o) = options.options {
+            conn.set_options(now, |to| *to = o);
+        }
+        let id = self.insert_connection(conn).id();
+        self.counters.active_opens += 1;
+        self.activate(id);
+        Ok(id)
+    }
+
+    /// MUST-46, and what Linux does with an unspecified destination: it means this host.
+    fn check_remote(&self, remote: SocketAddr) -> Result<Endpoint, OpenError> {
+        let mut remote = Endpoint::from(remote);
+        if let IpAddr::V6(a) = remote.ip {
+            if let Some(v4) = a.to_ipv4_mapped() {
+                remote.ip = IpAddr::V4(v4);
+            }
+        }
+        let broadcast = matches!(remote.ip, IpAddr::V4(a) if a.is_broadcast())
+            || self.config.addresses.iter().any(|c| c.broadcast() == Some(remote.ip));
+        if remote.ip.is_multicast() || broadcast || remote.port == 0 {
+            return Err(OpenError::BadRemote);
+        }
+        if remote.ip.is_unspecified() {
+            remote.ip = match remote.ip {
+                IpAddr::V4(_) => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+                IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+            };
+        }
+        Ok(remote)
+    }
+
+    /// MUST-44: the address in the destination's network, or the first of its family.
+    fn source_for(&self, remote: IpAddr) -> Option<IpAddr> {
+        if self.is_local(remote) {
+            return Some(remote);
+        }
+        let same = |c: &&super::Cidr| c.address().is_ipv4() == remote.is_ipv4();
+        let all = &self.config.addresses;
+        all.iter()
+            .find(|c| c.contains(remote))
+            .or_else(|| all.iter().find(same))
+            .map(super::Cidr::address)
+    }
+
+    /// Whether a tuple is free, taking a TIME-WAIT record's place if that is safe.
+    pub(super) fn claim(&mut self, t: &Tuple) -> bool {
+        match self.demux.find(t) {
+            None => true,
+            Some(Owner::TimeWait(_) | Owner::HalfOpen(_) | Owner::Connection(_)) => false,
+        }
+    }
+}

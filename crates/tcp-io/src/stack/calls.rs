@@ -1,0 +1,235 @@
+//! The application's calls by handle: what tests, simulators and external rigs drive the stack
+//! with. Tasks use the shared cells instead.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tcp_core::config::SocketOptions;
+use tcp_core::connection::{Deadline, Info, State};
+use tcp_core::error::UserError;
+use tcp_core::{Endpoint, Instant, Tuple};
+
+use super::tables::Owner;
+use super::{ListenerId, Stack};
+use crate::cell::{AcceptError, ConnCell, ConnId, TakenError};
+
+/// One line of the table of connections.
+#[derive(Clone, Debug)]
+pub struct ConnectionRow {
+    /// Our end; for a listener, what it listens on.
+    pub local: Endpoint,
+    /// The peer's end; none for a listener.
+    pub remote: Option<Endpoint>,
+    /// The state.
+    pub state: State,
+    /// Octets that wait to be read; for a listener, connections that wait to be accepted.
+    pub receive_queue: usize,
+    /// Octets not acknowledged; for a listener, its backlog.
+    pub send_queue: usize,
+    /// Deadlines that are set, with their names.
+    pub timers: Vec<Deadline>,
+    /// Details of a connection.
+    pub info: Option<Info>,
+}
+
+impl Stack {
+    /// The next connection of a listener's accept queue.
+    ///
+    /// # Errors
+    /// [`AcceptError::Closed`] if the listener is not there any more.
+    pub fn accept(&mut self, id: ListenerId) -> Result<Option<ConnId>, AcceptError> {
+        let cell = self.listeners.cell(id).ok_or(AcceptError::Closed)?;
+        Ok(cell.try_accept()?.map(|c| c.id()))
+    }
+
+    /// The address a listener listens on.
+    pub fn listener_addr(&self, id: ListenerId) -> Option<SocketAddr> {
+        self.listeners.cell(id).map(|c| c.local().into())
+    }
+
+    /// The shared side of a connection, for tasks.
+    pub fn connection_cell(&self, id: ConnId) -> Option<Arc<ConnCell>> {
+        self.connections.cell(id).cloned()
+    }
+
+    fn cell(&self, id: ConnId) -> Result<&ConnCell, UserError> {
+        self.connections.cell(id).map(|c| &**c).ok_or(UserError::NotConnected)
+    }
+
+    /// Copies as much of `data` as there is room for into the send buffer.
+    ///
+    /// # Errors
+    /// See [`Connection::write`](tcp_core::Connection::write).
+    pub fn write(&mut self, now: Instant, id: ConnId, data: &[u8]) -> Result<usize, UserError> {
+        self.cell(id)?.write(now, data)
+    }
+
+    /// Reads what has arrived; 0 is the peer's end.
+    ///
+    /// # Errors
+    /// See [`Connection::read`](tcp_core::Connection::read).
+    pub fn read(&mut self, now: Instant, id: ConnId, out: &mut [u8]) -> Result<usize, UserError> {
+        self.cell(id)?.read(now, out)
+    }
+
+    /// Reads without taking.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn peek(&self, id: ConnId, out: &mut [u8]) -> Result<usize, UserError> {
+        self.cell(id)?.peek(out)
+    }
+
+    /// Closes our direction; reading goes on.
+    ///
+    /// # Errors
+    /// See [`Connection::close_write`](tcp_core::Connection::close_write).
+    pub fn shutdown(&mut self, id: ConnId) -> Result<(), UserError> {
+        self.cell(id)?.close_write()
+    }
+
+    /// Lets go of a connection: it closes in the background, or is reset if text is unread. The
+    /// handle is invalid afterwards.
+    pub fn close(&mut self, now: Instant, id: ConnId) {
+        if let Ok(c) = self.cell(id) {
+            c.close(now);
+        }
+    }
+
+    /// Resets a connection and lets go of it.
+    pub fn abort(&mut self, id: ConnId) {
+        if let Ok(c) = self.cell(id) {
+            c.abort();
+        }
+    }
+
+    /// Takes the pending failure or soft error of a connection.
+    pub fn take_error(&mut self, id: ConnId) -> Option<TakenError> {
+        self.cell(id).ok()?.take_error()
+    }
+
+    /// The state of a connection; `Closed` for a handle that is not known any more.
+    pub fn state(&self, id: ConnId) -> State {
+        let Ok(c) = self.cell(id) else { return State::Closed };
+        match c.state() {
+            State::Closed if self.is_in_time_wait(&c.tuple()) => State::TimeWait,
+            s => s,
+        }
+    }
+
+    fn is_in_time_wait(&self, tuple: &Tuple) -> bool {
+        matches!(self.demux.find(tuple), Some(Owner::TimeWait(_)))
+    }
+
+    /// A snapshot of a connection.
+    pub fn info(&self, id: ConnId) -> Option<Info> {
+        self.cell(id).ok().map(ConnCell::info)
+    }
+
+    /// Options of a connection.
+    pub fn options(&self, id: ConnId) -> Option<SocketOptions> {
+        self.cell(id).ok().map(|c| c.inspect(|c| c.options().clone()))
+    }
+
+    /// Changes options of a connection; takes effect at once.
+    pub fn set_options(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        change: impl FnOnce(&mut SocketOptions),
+    ) {
+        if let Ok(c) = self.cell(id) {
+            c.set_options(now, change);
+        }
+    }
+
+    /// Connections in all states but TIME-WAIT.
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Half-open records.
+    pub fn half_open_count(&self) -> usize {
+        self.half_open.slots.len()
+    }
+
+    /// TIME-WAIT records.
+    pub fn time_wait_count(&self) -> usize {
+        self.time_wait.slots.len()
+    }
+
+    /// Entries of the demultiplexer: the sum of the tables, when nothing leaks.
+    pub fn demux_count(&self) -> usize {
+        self.demux.len()
+    }
+
+    /// Timers that are set.
+    pub fn timer_count(&self) -> usize {
+        self.wheel.len()
+    }
+
+    /// Everything there is, as a table: listeners, half-open records, connections, TIME-WAIT.
+    pub fn connections(&self) -> Vec<ConnectionRow> {
+        let mut rows = self.listeners.rows();
+        rows.extend(self.half_open.slots.iter().map(|(_, e)| {
+            let timer = Deadline {
+                at: e.record.deadline(),
+                timer: tcp_core::connection::Timer::Retransmit,
+            };
+            record_row(&e.record.tuple, State::SynReceived, timer)
+        }));
+        rows.extend(self.connections.iter().filter(|e| e.reachable).map(|e| {
+            e.cell.inspect(|c| {
+                let info = c.info();
+                ConnectionRow {
+                    local: info.tuple.local,
+                    remote: Some(info.tuple.remote),
+                    state: info.state,
+                    receive_queue: info.receive_queue,
+                    send_queue: info.send_queue,
+                    timers: c.deadlines().collect(),
+                    info: Some(info),
+                }
+            })
+        }));
+        rows.extend(self.time_wait.slots.iter().map(|(_, e)| {
+            let timer =
+                Deadline { at: e.record.expires, timer: tcp_core::connection::Timer::TimeWait };
+            record_row(&e.record.tuple, State::TimeWait, timer)
+        }));
+        rows
+    }
+
+    /// Closes everything: listeners go, and connections close in order, or are reset if text is
+    /// unread. Drain the stack until [`connection_count`](Self::connection_count) is 0 or
+    /// patience ends; then [`abort_all`](Self::abort_all).
+    pub fn close_all(&mut self, now: Instant) {
+        for id in self.listeners.ids() {
+            self.close_listener(id);
+        }
+        let cells: Vec<_> = self.connections.iter().map(|e| e.cell.clone()).collect();
+        for c in cells {
+            c.close(now);
+        }
+    }
+
+    /// Resets everything that is left.
+    pub fn abort_all(&mut self) {
+        let cells: Vec<_> = self.connections.iter().map(|e| e.cell.clone()).collect();
+        for c in cells {
+            c.abort();
+        }
+    }
+}
+
+fn record_row(tuple: &Tuple, state: State, timer: Deadline) -> ConnectionRow {
+    ConnectionRow {
+        local: tuple.local,
+        remote: Some(tuple.remote),
+        state,
+        receive_queue: 0,
+        send_queue: 0,
+        timers: vec![timer],
+        info: None,
+    }
+}

@@ -1,0 +1,188 @@
+//! What is a stack told at its start? Addresses, limits and the TCP configuration, checked.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use tcp_core::config::TcpConfig;
+
+/// An address with the length of its network's prefix, as in `10.0.0.2/24`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Cidr {
+    address: IpAddr,
+    prefix: u8,
+}
+
+/// An address that a stack cannot have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CidrError {
+    /// Not of the form `address/prefix`.
+    Syntax(String),
+    /// The prefix is longer than the address.
+    Prefix(u8),
+    /// Multicast, broadcast or unspecified.
+    NotUnicast(IpAddr),
+}
+
+impl fmt::Display for CidrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CidrError::Syntax(s) => {
+                write!(f, "`{s}` is not an address with a prefix, such as 10.45.0.2/24")
+            }
+            CidrError::Prefix(p) => write!(f, "prefix /{p} is longer than the address"),
+            CidrError::NotUnicast(a) => write!(f, "{a} is not the address of one host"),
+        }
+    }
+}
+
+impl std::error::Error for CidrError {}
+
+impl Cidr {
+    /// An address with its prefix length.
+    ///
+    /// # Errors
+    /// If the prefix is too long, or the address is not a unicast address.
+    pub fn new(address: IpAddr, prefix: u8) -> Result<Cidr, CidrError> {
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        if prefix > most {
+            return Err(CidrError::Prefix(prefix));
+        }
+        let broadcast = matches!(address, IpAddr::V4(a) if a.is_broadcast());
+        if address.is_multicast() || address.is_unspecified() || broadcast {
+            return Err(CidrError::NotUnicast(address));
+        }
+        Ok(Cidr { address, prefix })
+    }
+
+    /// The address.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The prefix length.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
+    /// Whether `other` is in the same network.
+    pub fn contains(&self, other: IpAddr) -> bool {
+        match (self.address, other) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => {
+                same_prefix(u32::from(a).into(), u32::from(b).into(), 32 - self.prefix)
+            }
+            (IpAddr::V6(a), IpAddr::V6(b)) => same_prefix(a.into(), b.into(), 128 - self.prefix),
+            _ => false,
+        }
+    }
+
+    /// The directed broadcast address of an IPv4 network, if it has one.
+    pub fn broadcast(&self) -> Option<IpAddr> {
+        match self.address {
+            IpAddr::V4(a) if self.prefix < 31 => {
+                let host = u32::MAX >> self.prefix;
+                Some(IpAddr::V4((u32::from(a) | host).into()))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn same_prefix(a: u128, b: u128, host_bits: u8) -> bool {
+    host_bits >= 128 || (a ^ b) >> host_bits == 0
+}
+
+impl FromStr for Cidr {
+    type Err = CidrError;
+
+    fn from_str(s: &str) -> Result<Cidr, CidrError> {
+        let syntax = || CidrError::Syntax(s.to_owned());
+        let (address, prefix) = s.split_once('/').ok_or_else(syntax)?;
+        let address = address.parse().map_err(|_| syntax())?;
+        Cidr::new(address, prefix.parse().map_err(|_| syntax())?)
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// What a stack is made from.
+#[derive(Clone, Debug)]
+pub struct StackConfig {
+    /// The stack's own addresses; at least one, unless only loopback is wanted.
+    pub addresses: Vec<Cidr>,
+    /// Largest IP packet of the link, in octets.
+    pub mtu: usize,
+    /// Largest packet that the device cuts into segments (TSO), if it does.
+    pub segmentation_offload: Option<usize>,
+    /// The device finishes checksums.
+    pub checksum_offload: bool,
+    /// TCP's numbers.
+    pub tcp: TcpConfig,
+    /// Half-open records of one listener at most. Linux: `tcp_max_syn_backlog`.
+    pub max_syn_backlog: usize,
+    /// Upper bound of every listener's backlog. Linux: 4096.
+    pub somaxconn: usize,
+    /// TIME-WAIT records at most; when the table is full, a connection skips the quiet time and
+    /// the event is counted. Linux: `tcp_max_tw_buckets`.
+    pub max_time_wait: usize,
+    /// Connections at most, in all states but TIME-WAIT.
+    pub max_connections: usize,
+    /// Ephemeral ports, from and to, inclusive. Linux: 32768 to 60999.
+    pub ephemeral_ports: (u16, u16),
+    /// Octets of SYN text that all half-open records together may keep.
+    pub syn_text_budget: usize,
+}
+
+impl Default for StackConfig {
+    fn default() -> StackConfig {
+        StackConfig {
+            addresses: Vec::new(),
+            mtu: 1500,
+            segmentation_offload: None,
+            checksum_offload: false,
+            tcp: TcpConfig::default(),
+            max_syn_backlog: 4096,
+            somaxconn: 4096,
+            max_time_wait: 262_144,
+            max_connections: 1 << 20,
+            ephemeral_ports: (32_768, 60_999),
+            syn_text_budget: 1 << 20,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_contain_their_hosts() {
+        let c: Cidr = "10.45.0.2/24".parse().unwrap();
+        assert!(c.contains("10.45.0.255".parse().unwrap()));
+        assert!(!c.contains("10.45.1.1".parse().unwrap()));
+        assert_eq!(c.broadcast(), Some("10.45.0.255".parse().unwrap()));
+        let all: Cidr = "fd45::2/0".parse().unwrap();
+        assert!(all.contains("::1".parse().unwrap()));
+        assert!(!all.contains("1.1.1.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn bad_addresses_say_what_is_wrong() {
+        for (text, wrong) in [
+            ("10.0.0.1", "not an address with a prefix"),
+            ("10.0.0.1/33", "longer than the address"),
+            ("10.0.0/8", "not an address with a prefix"),
+            ("224.0.0.1/4", "not the address of one host"),
+            ("255.255.255.255/32", "not the address of one host"),
+            ("fd00::1/129", "longer than the address"),
+            ("fd00::1/x", "not an address with a prefix"),
+        ] {
+            let e = text.parse::<Cidr>().unwrap_err().to_string();
+            assert!(e.contains(wrong), "{text}: {e}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Which local ports are taken, and which one is chosen? Explicit binds, and ephemeral ports by a
+//! keyed hash of the destination (RFC 6056 3.3.3).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use rand::Rng;
+use tcp_core::{Endpoint, Tuple};
+
+use super::Stack;
+
+/// A local address or port cannot be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BindError {
+    /// The address is not the stack's.
+    NotLocal,
+    /// The port is taken.
+    InUse,
+    /// Every ephemeral port is taken.
+    NoPorts,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BindError::NotLocal => "not an address of this stack",
+            BindError::InUse => "address already in use",
+            BindError::NoPorts => "every ephemeral port is in use",
+        })
+    }
+}
+
+impl std::error::Error for BindError {}
+
+#[derive(Debug, Default)]
+pub(super) struct Ports {
+    bound: HashMap<u16, Vec<IpAddr>>,
+    /// Connections and TIME-WAIT records by local port.
+    connections: HashMap<u16, u32>,
+    /// RFC 6056 3.3.3: advances with every choice.
+    counter: u32,
+}
+
+impl Ports {
+    pub(super) fn hold_connection(&mut self, port: u16) {
+        *self.connections.entry(port).or_insert(0) += 1;
+    }
+
+    pub(super) fn release_connection(&mut self, port: u16) {
+        if let Some(n) = self.connections.get_mut(&port) {
+            *n -= 1;
+            if *n == 0 {
+                self.connections.remove(&port);
+            }
+        }
+    }
+
+    fn clashes(&self, ip: IpAddr, port: u16) -> bool {
+        self.bound.get(&port).is_some_and(|all| {
+            all.iter().any(|b| {
+                *b == ip
+                    || (b.is_unspecified() && (b.is_ipv6() || ip.is_ipv4()))
+                    || (ip.is_unspecified() && (ip.is_ipv6() || b.is_ipv4()))
+            })
+        })
+    }
+}
+
+impl Stack {
+    /// Reserves a local address; port 0 chooses one. `reuse` (as `SO_REUSEADDR`) lets it share
+    /// the port with connections that are left over from an earlier bind.
+    ///
+    /// # Errors
+    /// If the address is not the stack's, or the port is taken.
+    pub fn bind(&mut self, addr: SocketAddr, reuse: bool) -> Result<Endpoint, BindError> {
+        let ip = addr.ip();
+        if !ip.is_unspecified() && !self.is_local(ip) {
+            return Err(BindError::NotLocal);
+        }
+        let port = match addr.port() {
+            0 => self.free_port(ip).ok_or(BindError::NoPorts)?,
+            p => p,
+        };
+        let left_over = self.ports.connections.contains_key(&port) && !reuse;
+        if left_over || self.ports.clashes(ip, port) {
+            return Err(BindError::InUse);
+        }
+        self.ports.bound.entry(port).or_default().push(ip);
+        Ok(Endpoint::new(ip, port))
+    }
+
+    /// Gives a bound address back.
+    pub fn unbind(&mut self, local: Endpoint) {
+        let Some(all) = self.ports.bound.get_mut(&local.port) else { return };
+        if let Some(i) = all.iter().position(|b| *b == local.ip) {
+            all.swap_remove(i);
+        }
+        if all.is_empty() {
+            self.ports.bound.remove(&local.port);
+        }
+    }
+
+    fn port_range(&self) -> (u16, u32) {
+        let (from, to) = self.config.ephemeral_ports;
+        let from = from.max(1);
+        (from, u32::from(to.max(from) - from) + 1)
+    }
+
+    fn free_port(&mut self, ip: IpAddr) -> Option<u16> {
+        let (from, count) = self.port_range();
+        let start = self.rng.random_range(0..count);
+        (0..count)
+            .map(|i| from + ((start + i) % count) as u16)
+            .find(|p| !self.ports.clashes(ip, *p) && !self.ports.connections.contains_key(p))
+    }
+
+    /// A free ephemeral port towards `remote` (RFC 6056 3.3.3): the hash spreads destinations,
+    /// the counter walks on. Exhausted only when every port of the range is taken towards it.
+    pub(super) fn ephemeral(&mut self, ip: IpAddr, remote: Endpoint) -> Option<Tuple> {
+        let (from, count) = self.port_range();
+        let at = |port| Tuple { local: Endpoint::new(ip, port), remote };
+        let offset = self.isn.hash(&at(0), 2) as u32;
+        for i in 0..count {
+            let n = offset.wrapping_add(self.ports.counter).wrapping_add(i) % count;
+            let port = from + n as u16;
+            let tuple = at(port);
+            if !self.ports.clashes(ip, port) && self.claim(&tuple) {
+                self.ports.counter = self.ports.counter.wrapping_add(i + 1);
+                return Some(tuple);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,216 @@
+//! A packet arrived: whose is it? From the IP header to a connection, a record, a listener, or a
+//! reset (RFC 9293 3.10.7.1, 3.9.2.3).
+
+use std::net::IpAddr;
+
+use tcp_core::connection::Verdict;
+use tcp_core::listen::HalfOpenVerdict;
+use tcp_core::time_wait::TimeWaitVerdict;
+use tcp_core::wire::{Flags, Segment, checksum};
+use tcp_core::{Endpoint, Instant, Tuple, reset};
+
+use super::counters::PacketDrop;
+use super::tables::Owner;
+use super::{Stack, ip};
+use crate::cell::ConnId;
+use crate::device::{RxChecksum, TxPacket};
+
+/// What the device said about a packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) checksum: RxChecksum,
+    /// Size of the pieces the device merged, or 0.
+    pub(super) piece: u16,
+    pub(super) looped: bool,
+}
+
+impl Stack {
+    /// An IP packet came from the device. `gso_size` is the size of the pieces if the device
+    /// merged several segments into one.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        checksum: RxChecksum,
+        gso_size: Option<u16>,
+    ) {
+        let origin = Origin { checksum, piece: gso_size.unwrap_or(0), looped: false };
+        self.receive_from(now, packet, origin);
+    }
+
+    pub(super) fn receive_loopback(&mut self, now: Instant, packet: &TxPacket) {
+        let bytes = packet.to_vec();
+        let origin = Origin { checksum: RxChecksum::Good, piece: 0, looped: true };
+        self.receive_from(now, &bytes, origin);
+    }
+
+    fn receive_from(&mut self, now: Instant, bytes: &[u8], origin: Origin) {
+        self.counters.packets_in += 1;
+        if let Err(why) = self.dispatch(now, bytes, origin) {
+            self.counters.drop_packet(why);
+        }
+    }
+
+    fn dispatch(&mut self, now: Instant, bytes: &[u8], from: Origin) -> Result<(), PacketDrop> {
+        let p = ip::parse(bytes)?;
+        self.check_addresses(&p, from.looped)?;
+        match (p.protocol, p.src) {
+            (ip::TCP, _) => self.receive_tcp(now, &p, from),
+            (ip::ICMPV4, IpAddr::V4(_)) => self.receive_icmp_v4(&p, bytes),
+            (ip::ICMPV6, IpAddr::V6(_)) => self.receive_icmp_v6(&p),
+            _ => Err(PacketDrop::Protocol),
+        }
+    }
+
+    fn check_addresses(&self, p: &ip::Packet<'_>, looped: bool) -> Result<(), PacketDrop> {
+        let broadcast = |a: IpAddr| {
+            matches!(a, IpAddr::V4(v4) if v4.is_broadcast())
+                || self.config.addresses.iter().any(|c| c.broadcast() == Some(a))
+        };
+        // MUST-57
+        if p.dst.is_multicast() || broadcast(p.dst) {
+            return Err(PacketDrop::NotUnicast);
+        }
+        // MUST-63, RFC 1122 3.2.1.3
+        if p.src.is_multicast() || p.src.is_unspecified() || broadcast(p.src) {
+            return Err(PacketDrop::BadSource);
+        }
+        if !looped && (p.src.is_loopback() || p.dst.is_loopback() || self.is_local(p.src)) {
+            return Err(PacketDrop::BadSource);
+        }
+        if self.is_local(p.dst) { Ok(()) } else { Err(PacketDrop::NotForUs) }
+    }
+
+    fn receive_tcp(
+        &mut self,
+        now: Instant,
+        p: &ip::Packet<'_>,
+        from: Origin,
+    ) -> Result<(), PacketDrop> {
+        // MUST-3; a merged or local packet has an unfinished checksum and was never on a wire.
+        if from.checksum == RxChecksum::Unknown
+            && !checksum::verify(p.src, p.dst, ip::TCP, p.payload)
+        {
+            return Err(PacketDrop::Checksum);
+        }
+        let seg = Segment::parse(p.payload).map_err(|_| PacketDrop::BadSegment)?;
+        let tuple = Tuple {
+            local: Endpoint::new(p.dst, seg.dst_port),
+            remote: Endpoint::new(p.src, seg.src_port),
+        };
+        match self.demux.find(&tuple) {
+            Some(Owner::Connection(id)) => self.to_connection(now, id, &tuple, &seg, from.piece),
+            Some(Owner::HalfOpen(slot)) => self.to_half_open(now, slot, &tuple, &seg, from.piece),
+            Some(Owner::TimeWait(slot)) => self.to_time_wait(now, slot, &tuple, &seg),
+            None => self.to_listener(now, &tuple, &seg, None),
+        }
+    }
+
+    pub(super) fn to_connection(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        tuple: &Tuple,
+        seg: &Segment<'_>,
+        piece: u16,
+    ) -> Result<(), PacketDrop> {
+        let Some(cell) = self.connections.cell(id) else { return Ok(()) };
+        let verdict = cell.service_quietly(|c| c.on_segment(now, seg, piece));
+        self.activate(id);
+        match verdict {
+            Verdict::Accepted => {}
+            Verdict::Dropped(why) => self.counters.drop_segment(why),
+            Verdict::DroppedReset(why) => {
+                self.counters.drop_segment(why);
+                self.send_reset(tuple, seg);
+            }
+        }
+        Ok(())
+    }
+
+    fn to_half_open(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        tuple: &Tuple,
+        seg: &Segment<'_>,
+        piece: u16,
+    ) -> Result<(), PacketDrop> {
+        let tcp = self.tcp.clone();
+        let Some(e) = self.half_open.slots.get_mut(slot as usize) else { return Ok(()) };
+        match e.record.on_segment(now, seg, &tcp) {
+            HalfOpenVerdict::Ignore(why) => self.counters.drop_segment(why),
+            HalfOpenVerdict::SynAck => {
+                let s = e.record.syn_ack(now, &tcp);
+                self.counters.syn_ack_retransmissions += 1;
+                self.answer_bare(tuple, s);
+            }
+            HalfOpenVerdict::Ack(why) => {
+                self.counters.drop_segment(why);
+                let s = e.record.ack(now, &tcp);
+                self.answer_bare(tuple, s);
+            }
+            HalfOpenVerdict::Reset(why) => {
+                self.counters.drop_segment(why);
+                self.send_reset(tuple, seg);
+            }
+            HalfOpenVerdict::Remove => self.remove_half_open(slot),
+            HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
+        }
+        Ok(())
+    }
+
+    fn to_time_wait(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        tuple: &Tuple,
+        seg: &Segment<'_>,
+    ) -> Result<(), PacketDrop> {
+        let Some(e) = self.time_wait.slots.get_mut(slot as usize) else { return Ok(()) };
+        let was = e.record.expires;
+        match e.record.on_segment(now, seg, &self.tcp) {
+            TimeWaitVerdict::Ignore => {}
+            TimeWaitVerdict::Ack => {
+                let (ack, expires, key) = (e.record.ack(now), e.record.expires, e.timer);
+                if expires != was {
+                    self.wheel.reschedule(key, expires);
+                }
+                self.answer_bare(tuple, ack);
+            }
+            TimeWaitVerdict::Over => self.remove_time_wait(slot),
+            TimeWaitVerdict::NewConnection(least) => {
+                if self.listeners.find(tuple.local).is_some() {
+                    self.remove_time_wait(slot);
+                    return self.to_listener(now, tuple, seg, Some(least));
+                }
+                let ack = e.record.ack(now);
+                self.answer_bare(tuple, ack);
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody owns the segment: RFC 9293 3.10.7.1.
+    pub(super) fn refuse(&mut self, tuple: &Tuple, seg: &Segment<'_>) -> Result<(), PacketDrop> {
+        self.send_reset(tuple, seg);
+        Err(PacketDrop::NoConnection)
+    }
+
+    pub(super) fn send_reset(&mut self, tuple: &Tuple, seg: &Segment<'_>) {
+        if let Some(r) = reset::reply_to(seg) {
+            self.counters.resets_out += 1;
+            self.answer_bare(tuple, r);
+        }
+    }
+
+    pub(super) fn answer_bare(&mut self, tuple: &Tuple, s: Segment<'static>) {
+        let packet = ip::build_bare(tuple, s, self.ip_options());
+        self.answer(packet);
+    }
+
+    /// Whether a segment may open a connection: a SYN and nothing against it.
+    pub(super) fn is_request(seg: &Segment<'_>) -> bool {
+        seg.flags.contains(Flags::SYN) && !seg.flags.intersects(Flags::ACK | Flags::RST)
+    }
+}

@@ -1,0 +1,213 @@
+//! What does a touched connection get? A turn: its packets, its wake-ups, its timer, and its
+//! removal when it is over.
+
+use tcp_core::Instant;
+use tcp_core::buffer::Payload;
+use tcp_core::connection::{Connection, Events, Transmit};
+use tcp_core::error::End;
+use tcp_core::time_wait::TimeWait;
+
+use super::ip::{self, IpOptions};
+use super::tables::{Armed, Owner, Token};
+use super::{Stack, TURN};
+use crate::cell::{ConnCell, ConnId, Serviced};
+use crate::device::TxPacket;
+
+/// What came out of one turn of a connection.
+struct Turn {
+    more: bool,
+    deadline: Option<Instant>,
+    time_wait: Option<TimeWait>,
+    end: Option<End>,
+}
+
+impl Stack {
+    /// Hands packets to `sink` until it returns `false` or nothing is left to send.
+    pub fn transmit(&mut self, now: Instant, sink: &mut dyn FnMut(TxPacket) -> bool) {
+        self.take_ready();
+        let mut out = Vec::new();
+        loop {
+            while let Some(p) = self.answers.pop_front() {
+                if !self.route(p, sink) {
+                    return;
+                }
+            }
+            if let Some(p) = self.loopback.pop_front() {
+                self.receive_loopback(now, &p);
+                continue;
+            }
+            let Some(id) = self.active.pop_front() else { return };
+            self.turn(now, id, &mut out);
+            let mut open = true;
+            for p in out.drain(..) {
+                if open {
+                    open = self.route(p, sink);
+                } else {
+                    // Kept in order: they come before everything else next time.
+                    self.answers.push_back(p);
+                }
+            }
+            if !open {
+                return;
+            }
+        }
+    }
+
+    /// Whether a drain would find something to do.
+    pub fn has_work(&self) -> bool {
+        !self.active.is_empty()
+            || !self.answers.is_empty()
+            || !self.loopback.is_empty()
+            || !self.ready.is_empty()
+    }
+
+    /// Takes over what tasks have touched.
+    fn take_ready(&mut self) {
+        let mut taken = std::mem::take(&mut self.taken);
+        self.ready.swap(&mut taken);
+        for id in taken.drain(..) {
+            if let Some(e) = self.connections.entry(id) {
+                e.cell.taken_from_ready();
+                if !e.active {
+                    e.active = true;
+                    self.active.push_back(id);
+                }
+            }
+        }
+        self.taken = taken;
+    }
+
+    /// To the device, or back to ourselves.
+    fn route(&mut self, packet: TxPacket, sink: &mut dyn FnMut(TxPacket) -> bool) -> bool {
+        self.counters.packets_out += 1;
+        let looped = ip::destination(packet.head()).is_some_and(|d| self.is_local(d));
+        if looped {
+            self.loopback.push_back(packet);
+            return true;
+        }
+        sink(packet)
+    }
+
+    /// Puts a connection into the queue of those that get a turn.
+    pub(super) fn activate(&mut self, id: ConnId) {
+        if let Some(e) = self.connections.entry(id) {
+            if !e.active {
+                e.active = true;
+                self.active.push_back(id);
+            }
+        }
+    }
+
+    fn turn(&mut self, now: Instant, id: ConnId, out: &mut Vec<TxPacket>) {
+        let Some(e) = self.connections.entry(id) else { return };
+        e.active = false;
+        let cell = e.cell.clone();
+        let looped = self.is_local(cell.tuple().remote.ip);
+        let limits = if looped { Default::default() } else { self.limits };
+        let offload = self.config.checksum_offload || looped;
+        let (turn, serviced) = cell.service(|c| {
+            take_turn(now, c, &limits, &mut |c, t, p| {
+                let o = c.options();
+                let o = IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class };
+                out.push(ip::build(&c.tuple(), t, p, o, offload));
+            })
+        });
+        if turn.more {
+            self.activate(id);
+        }
+        self.after_turn(now, id, &cell, &turn, &serviced);
+    }
+
+    fn after_turn(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        cell: &ConnCell,
+        turn: &Turn,
+        serviced: &Serviced,
+    ) {
+        if let Some(record) = turn.time_wait {
+            self.detach(id);
+            self.insert_time_wait(now, record);
+        } else if serviced.ended {
+            if serviced.events.contains(Events::ENDED) && turn.end != Some(End::Closed) {
+                self.counters.failures += 1;
+                tracing::debug!(tuple = ?cell.tuple(), end = ?turn.end, "connection failed");
+            }
+            self.detach(id);
+        } else {
+            self.arm(id, turn.deadline);
+        }
+        if serviced.ended && serviced.abandoned && !turn.more {
+            self.remove_connection(id);
+        }
+    }
+
+    /// One wheel entry a connection: moved only when the deadline comes earlier; a later one is
+    /// found when the old entry fires.
+    fn arm(&mut self, id: ConnId, deadline: Option<Instant>) {
+        let Some(at) = deadline else { return };
+        let Some(e) = self.connections.entry(id) else { return };
+        match &mut e.timer {
+            Some(armed) if armed.at <= at => {}
+            Some(armed) => {
+                armed.at = at;
+                let key = armed.key;
+                self.wheel.reschedule(key, at);
+            }
+            None => {
+                let key = self.wheel.insert(at, Token::Connection(id));
+                e.timer = Some(Armed { key, at });
+            }
+        }
+    }
+
+    pub(super) fn connection_timeout(&mut self, now: Instant, id: ConnId) {
+        let Some(e) = self.connections.entry(id) else { return };
+        e.timer = None;
+        let cell = e.cell.clone();
+        // Events wait for the turn that follows, so that packets and wake-ups go together.
+        cell.service_quietly(|c| c.on_timeout(now));
+        self.activate(id);
+    }
+
+    /// The demultiplexer and the wheel forget the connection; the application may still hold it.
+    fn detach(&mut self, id: ConnId) {
+        let Some(e) = self.connections.entry(id) else { return };
+        if let Some(armed) = e.timer.take() {
+            self.wheel.cancel(armed.key);
+        }
+        if std::mem::take(&mut e.reachable) {
+            let tuple = e.cell.tuple();
+            self.demux.remove(&tuple, Owner::Connection(id));
+            self.ports.release_connection(tuple.local.port);
+        }
+    }
+
+    fn remove_connection(&mut self, id: ConnId) {
+        self.detach(id);
+        self.connections.remove(id);
+    }
+}
+
+/// Drains one connection for at most `TURN` packets.
+fn take_turn(
+    now: Instant,
+    c: &mut Connection,
+    limits: &tcp_core::connection::Limits,
+    send: &mut dyn FnMut(&Connection, &Transmit, Payload),
+) -> Turn {
+    let mut more = true;
+    for _ in 0..TURN {
+        let mut payload = Payload::new();
+        match c.poll_transmit(now, limits, &mut payload) {
+            Some(t) => send(c, &t, payload),
+            None => {
+                more = false;
+                break;
+            }
+        }
+    }
+    let time_wait = if more { None } else { c.hand_over_time_wait(now) };
+    Turn { more, deadline: c.poll_timeout().map(|d| d.at), time_wait, end: c.end() }
+}

@@ -1,1 +1,6 @@
-//! Placeholder of the first commit; filled by the next ones.
+//! Drives the machines of tcp-core: timer wheel, packet devices, and what stands between them.
+//!
+//! Nothing outside `device` touches an operating system; nothing at all reads a clock.
+#![deny(unsafe_code)]
+
+pub mod wheel;

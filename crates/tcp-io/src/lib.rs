@@ -3,4 +3,5 @@
 //! Nothing outside `device` touches an operating system; nothing at all reads a clock.
 #![deny(unsafe_code)]
 
+pub mod device;
 pub mod wheel;

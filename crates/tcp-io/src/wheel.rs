@@ -38,7 +38,7 @@ pub struct TimerKey {
 }
 
 /// Where a node is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Place<T> {
     /// In the circular list of this slot (or of [`DUE`]).
     Armed { slot: u16, token: T },
@@ -46,7 +46,6 @@ enum Place<T> {
     Free,
 }
 
-#[derive(Debug)]
 struct Node<T> {
     /// When the timer is due, in ticks.
     tick: u64,
@@ -67,7 +66,6 @@ struct Node<T> {
 ///
 /// Memory: one node of about 40 octets for each timer at the most crowded moment; nothing is
 /// allocated for a timer once the wheel has grown to that.
-#[derive(Debug)]
 pub struct TimerWheel<T> {
     nodes: Vec<Node<T>>,
     free: u32,

@@ -1,64 +1,143 @@
-//! temp
-#![allow(missing_docs)]
-use bytes::Bytes;
-use smallvec::SmallVec;
+//! How do packets enter and leave? The device trait and what it says about a received packet.
+//! Packets to send are in `packet`; each kind of device has its own file. No RFC: offload fields
+//! follow the virtio specification 5.1.6, which Linux uses for TUN devices.
+//!
+//! | Device | File |
+//! |---|---|
+//! | Linux TUN with offload (the default) | `tun`, opened by `tun_builder` |
+//! | a `tokio_tun::Tun` opened by the caller, plain | `tokio_tun` |
+//! | two ends of a wire in memory | `memory` |
+//! | any `Stream` and `Sink` of packets | `stream_sink` |
+
 use std::io;
 use std::task::{Context, Poll};
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RxChecksum {
-    Unknown,
-    Good,
-}
-#[derive(Clone, Copy, Debug)]
-pub struct RxMeta {
-    pub offset: usize,
-    pub len: usize,
-    pub checksum: RxChecksum,
-    pub gso_size: Option<u16>,
-}
-#[derive(Clone, Copy, Debug)]
-pub enum TxOffload {
-    None,
-    Checksum { start: u16, offset: u16 },
-    Segment { start: u16, offset: u16, size: u16, ipv6: bool, header_len: u16 },
-}
-#[derive(Clone, Debug)]
-pub struct TxPacket {
-    head: SmallVec<[u8; 128]>,
-    payload: SmallVec<[Bytes; 2]>,
-    pub offload: TxOffload,
-}
-impl TxPacket {
-    pub fn new(head: &[u8], payload: SmallVec<[Bytes; 2]>, offload: TxOffload) -> TxPacket {
-        TxPacket { head: SmallVec::from_slice(head), payload, offload }
-    }
-    pub fn head(&self) -> &[u8] {
-        &self.head
-    }
-    pub fn payload(&self) -> &[Bytes] {
-        &self.payload
-    }
-    pub fn into_segments(self) -> Vec<Vec<u8>> {
-        vec![self.to_vec()]
-    }
-    pub fn to_vec(&self) -> Vec<u8> {
-        let mut v = self.head.to_vec();
-        for p in &self.payload {
-            v.extend_from_slice(p);
-        }
-        v
-    }
-}
-#[derive(Clone, Copy, Debug)]
+
+mod checksum;
+mod gso;
+mod memory;
+mod packet;
+mod stream_sink;
+
+#[cfg(all(any(feature = "tun", feature = "tokio-tun"), target_os = "linux"))]
+mod errors;
+#[cfg(all(feature = "tun", target_os = "linux"))]
+mod netlink;
+#[cfg(all(feature = "tokio-tun", target_os = "linux"))]
+mod tokio_tun;
+#[cfg(all(feature = "tun", target_os = "linux"))]
+mod tun;
+#[cfg(all(feature = "tun", target_os = "linux"))]
+mod tun_builder;
+#[cfg(all(feature = "tun", target_os = "linux"))]
+mod vnet;
+
+pub use gso::Segments;
+pub use memory::{MemoryDevice, memory_pair, memory_pair_bounded};
+pub use packet::{TxOffload, TxPacket};
+pub use stream_sink::StreamSink;
+#[cfg(all(feature = "tokio-tun", target_os = "linux"))]
+pub use tokio_tun::TokioTunDevice;
+#[cfg(all(feature = "tun", target_os = "linux"))]
+pub use tun::{Framing, TunDevice};
+#[cfg(all(feature = "tun", target_os = "linux"))]
+pub use tun_builder::{Offload, TunBuilder, TunError};
+
+/// Octets that a device may put in front of a received packet, rounded up for alignment.
+const RECV_HEADROOM: usize = 64;
+
+/// What a device can carry. It does not change while the device is open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Capabilities {
+    /// The largest IP packet, in octets, that is sent without segmentation offload.
     pub mtu: usize,
+    /// Whether packets may be sent with an unfinished TCP checksum ([`TxOffload::Checksum`]),
+    /// and whether received ones may have one (then they are [`RxChecksum::Good`]).
     pub checksum_offload: bool,
+    /// The largest packet, in octets with its IP header, that the device cuts into segments
+    /// ([`TxOffload::Segment`]), for example 65535; `None` if it cuts nothing.
     pub segmentation_offload: Option<usize>,
 }
+
+impl Capabilities {
+    /// A device that carries whole, finished packets.
+    pub const fn plain(mtu: usize) -> Capabilities {
+        Capabilities { mtu, checksum_offload: false, segmentation_offload: None }
+    }
+
+    /// A device that finishes checksums and cuts packets of up to 65535 octets.
+    pub const fn offloading(mtu: usize) -> Capabilities {
+        Capabilities { mtu, checksum_offload: true, segmentation_offload: Some(65_535) }
+    }
+
+    /// Octets that the buffer of [`Device::poll_recv`] needs so that no packet is cut short.
+    pub const fn recv_buffer_len(&self) -> usize {
+        let largest = match self.segmentation_offload {
+            // The payload length of IPv6 does not count its own header.
+            Some(len) if len + 40 > self.mtu => len + 40,
+            _ => self.mtu,
+        };
+        largest + RECV_HEADROOM
+    }
+}
+
+/// What is known of a received packet's transport checksum.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RxChecksum {
+    /// Nothing: it must be verified.
+    Unknown,
+    /// Verified below, or left unfinished by a sender on this machine: it must not be verified.
+    Good,
+}
+
+/// Where a received packet lies in the buffer, and what the device knows of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RxMeta {
+    /// The IP packet is `buf[offset..offset + len]`.
+    pub offset: usize,
+    /// Octets of the IP packet. A device hands out what it was given: zero is possible.
+    pub len: usize,
+    /// What is known of the transport checksum.
+    pub checksum: RxChecksum,
+    /// The packet holds several segments, joined below, each with this many octets of payload
+    /// (the last may have fewer). TCP or, on some devices, UDP.
+    pub gso_size: Option<u16>,
+}
+
+impl RxMeta {
+    /// A packet at the start of the buffer of which nothing is known.
+    pub const fn plain(len: usize) -> RxMeta {
+        RxMeta { offset: 0, len, checksum: RxChecksum::Unknown, gso_size: None }
+    }
+}
+
+/// A packet device: whole IP packets in, whole IP packets out.
+///
+/// Methods take `&self` so that one task may read while another writes. There must be no more
+/// than one of each: a device remembers one waker for either direction, the latest.
+///
+/// A device is lossy, as IP is: a packet that it cannot take (interface down, no memory, too
+/// long) is gone without an error. An error means that the device is of no use any more.
 pub trait Device: Send + 'static {
+    /// What the device carries.
     fn capabilities(&self) -> Capabilities;
+
+    /// Receives one packet into `buf`, which should have
+    /// [`recv_buffer_len`](Capabilities::recv_buffer_len) octets; what does not fit is cut off.
+    ///
+    /// # Errors
+    ///
+    /// The device was closed or removed; it will deliver nothing more.
     fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<RxMeta>>;
+
+    /// Sends one packet. `Pending` means that nothing was taken and the same packet, or another,
+    /// may be offered after the wake-up.
+    ///
+    /// # Errors
+    ///
+    /// The device was closed or removed; it will take nothing more.
     fn poll_send(&self, cx: &mut Context<'_>, packet: &TxPacket) -> Poll<io::Result<()>>;
+
+    /// What the operating system calls the device, if anything.
     fn name(&self) -> Option<String> {
         None
     }

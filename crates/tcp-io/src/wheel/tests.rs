@@ -133,7 +133,7 @@ proptest! {
         }
         // Virtual time from deadline to deadline: each step fires, moves a slot down a level, or
         // brings a timer that is beyond the range (2^60 ns at most here) one turn nearer.
-        let turns = (1 << 60) / (63 * TICK << (TOP as u32 * LEVEL_BITS)) as usize + 1;
+        let turns = (1 << 60) / ((63 * TICK) << (TOP as u32 * LEVEL_BITS)) as usize + 1;
         let mut steps = model.wheel.len() * (LEVELS + turns + 1) + 1;
         while let Some(next) = model.wheel.next_deadline() {
             model.poll(next.as_nanos().max(model.now));

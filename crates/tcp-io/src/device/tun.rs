@@ -1,0 +1,244 @@
+//! How do packets cross a Linux TUN device? One system call a packet, with the virtio header that
+//! lets a packet be 64 KiB long and its checksum unfinished. `tun_builder` opens the device.
+//! No RFC; the header is virtio 1.2, 5.1.6.
+
+use super::errors::is_fatal;
+use super::packet::{TxOffload, TxPacket};
+use super::tun_builder::{TunBuilder, TunError};
+use super::vnet::VnetHeader;
+use super::{Capabilities, Device, RxMeta};
+use rustix::io::{read, retry_on_intr, writev};
+use smallvec::SmallVec;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tun_rs::SyncDevice;
+
+/// Slices of payload up to which a packet is gathered by the kernel; it takes 1024 at most.
+const MAX_SLICES: usize = 256;
+
+/// What stands in front of a packet on a descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Framing {
+    /// Nothing (`IFF_NO_PI`): no offload.
+    Plain,
+    /// The ten octets of `virtio_net_hdr` in the machine's byte order (`IFF_VNET_HDR` with
+    /// `IFF_NO_PI`, neither `TUNSETVNETHDRSZ` nor `TUNSETVNETBE`): offload.
+    VnetHeader,
+}
+
+/// A TUN interface, or one queue of it. It exists as long as this does.
+pub struct TunDevice {
+    io: Arc<AsyncFd<Queue>>,
+    removal: Mutex<Option<Removal>>,
+    framing: Framing,
+    mtu: usize,
+    name: Option<String>,
+    dropped: AtomicU64,
+}
+
+/// Completes when the descriptor reports an error, as one whose interface was deleted does. It
+/// reports nothing else then, so waiting for packets alone would be waiting for ever.
+type Removal = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+/// The descriptor, with whoever closes it.
+pub(super) enum Queue {
+    Opened(SyncDevice),
+    Adopted(OwnedFd),
+}
+
+impl AsFd for Queue {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Queue::Opened(device) => device.as_fd(),
+            Queue::Adopted(fd) => fd.as_fd(),
+        }
+    }
+}
+
+impl AsRawFd for Queue {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl TunDevice {
+    /// Says what interface to open.
+    pub fn builder() -> TunBuilder {
+        TunBuilder::new()
+    }
+
+    /// Takes over an open TUN descriptor, such as a VPN service or a privileged helper hands
+    /// over. `framing` must be how it was opened; `mtu` is that of the interface.
+    ///
+    /// Must be called in a tokio runtime with I/O enabled (it panics if I/O is not).
+    ///
+    /// # Errors
+    ///
+    /// No runtime, or a descriptor that can't be waited for.
+    pub fn adopt(fd: OwnedFd, framing: Framing, mtu: usize) -> Result<TunDevice, TunError> {
+        TunDevice::register(Queue::Adopted(fd), framing, mtu, None)
+    }
+
+    #[expect(unsafe_code, reason = "the registration of a descriptor with tokio is unsafe")]
+    pub(super) fn register(
+        queue: Queue,
+        framing: Framing,
+        mtu: usize,
+        name: Option<String>,
+    ) -> Result<TunDevice, TunError> {
+        tokio::runtime::Handle::try_current().map_err(|_| TunError::NoRuntime)?;
+        rustix::io::ioctl_fionbio(&queue, true)
+            .map_err(|e| TunError::Io("non-blocking mode", e.into()))?;
+        // SAFETY: `queue` owns its descriptor, never changes it and closes it only when dropped;
+        // the `AsyncFd` owns `queue` and lends it out by shared reference only.
+        let io = unsafe { AsyncFd::register(queue) };
+        let io = io.map_err(|e| TunError::Io("registration", e.into_parts().1))?;
+        Ok(TunDevice {
+            io: Arc::new(io),
+            removal: Mutex::new(None),
+            framing,
+            mtu,
+            name,
+            dropped: AtomicU64::new(0),
+        })
+    }
+
+    /// How packets are framed: whether the device has offload.
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Packets that the kernel did not take: the interface was down, memory was short.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn receive(&self, buf: &mut [u8]) -> io::Result<RxMeta> {
+        let n = retry_on_intr(|| read(self.io.get_ref(), &mut *buf))?;
+        Ok(match (self.framing, buf[..n].split_first_chunk()) {
+            (Framing::Plain, _) => RxMeta::plain(n),
+            (Framing::VnetHeader, Some((header, packet))) => {
+                VnetHeader::parse(*header).describe(packet.len())
+            }
+            // Shorter than the header: no packet. Its reader will find it too short as well.
+            (Framing::VnetHeader, None) => RxMeta::plain(0),
+        })
+    }
+
+    /// Polls for the end of the interface.
+    fn poll_removal(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut slot = self.removal.lock().unwrap_or_else(PoisonError::into_inner);
+        let removal = slot.get_or_insert_with(|| {
+            let io = self.io.clone();
+            Box::pin(async move {
+                let mut guard = io.ready(Interest::ERROR).await?;
+                // The read that follows finds out; if it finds nothing, the wait starts anew.
+                guard.clear_ready();
+                Ok(())
+            })
+        });
+        let result = ready!(removal.as_mut().poll(cx));
+        *slot = None;
+        Poll::Ready(result)
+    }
+
+    /// Writes one packet in one system call.
+    fn poll_write(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<()>> {
+        let write =
+            || -> io::Result<usize> { Ok(retry_on_intr(|| writev(self.io.get_ref(), slices))?) };
+        // Readiness is not asked first: a TUN device is all but always writable.
+        let mut result = write();
+        while matches!(&result, Err(e) if e.kind() == io::ErrorKind::WouldBlock) {
+            let mut guard = ready!(self.io.poll_write_ready(cx))?;
+            if let Ok(done) = guard.try_io(|_| write()) {
+                result = done;
+            }
+        }
+        match result {
+            Err(error) if is_fatal(&error) => Poll::Ready(Err(error)),
+            Err(_) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                Poll::Ready(Ok(()))
+            }
+            Ok(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_send_framed(&self, cx: &mut Context<'_>, packet: &TxPacket) -> Poll<io::Result<()>> {
+        let header = VnetHeader::of(packet).to_bytes();
+        if packet.payload().len() > MAX_SLICES {
+            let whole = packet.to_unfinished_vec();
+            return self.poll_write(cx, &[IoSlice::new(&header), IoSlice::new(&whole)]);
+        }
+        let mut slices: SmallVec<[IoSlice<'_>; 8]> = SmallVec::new();
+        slices.push(IoSlice::new(&header));
+        slices.push(IoSlice::new(packet.head()));
+        slices.extend(packet.payload().iter().map(|slice| IoSlice::new(slice)));
+        self.poll_write(cx, &slices)
+    }
+
+    fn poll_send_plain(&self, cx: &mut Context<'_>, packet: &TxPacket) -> Poll<io::Result<()>> {
+        if packet.offload() == TxOffload::None && packet.payload().len() <= MAX_SLICES {
+            let mut slices: SmallVec<[IoSlice<'_>; 8]> = SmallVec::new();
+            slices.push(IoSlice::new(packet.head()));
+            slices.extend(packet.payload().iter().map(|slice| IoSlice::new(slice)));
+            return self.poll_write(cx, &slices);
+        }
+        for (i, segment) in packet.segments().enumerate() {
+            match self.poll_write(cx, &[IoSlice::new(&segment)])? {
+                Poll::Ready(()) => {}
+                Poll::Pending if i == 0 => return Poll::Pending,
+                // Lost, like behind any full queue; the sender will repeat them.
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Device for TunDevice {
+    fn capabilities(&self) -> Capabilities {
+        match self.framing {
+            Framing::Plain => Capabilities::plain(self.mtu),
+            Framing::VnetHeader => Capabilities::offloading(self.mtu),
+        }
+    }
+
+    fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<RxMeta>> {
+        loop {
+            if let Poll::Ready(guard) = self.io.poll_read_ready(cx) {
+                match guard?.try_io(|_| self.receive(buf)) {
+                    Ok(received) => return Poll::Ready(received),
+                    // Readiness is cleared; ask again, so that the waker is left behind.
+                    Err(_would_block) => continue,
+                }
+            }
+            ready!(self.poll_removal(cx))?;
+            match self.receive(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                received => return Poll::Ready(received),
+            }
+        }
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, packet: &TxPacket) -> Poll<io::Result<()>> {
+        match self.framing {
+            Framing::VnetHeader => self.poll_send_framed(cx, packet),
+            Framing::Plain => self.poll_send_plain(cx, packet),
+        }
+    }
+
+    fn name(&self) -> Option<String> {
+        self.name.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,3 @@
-//! Shared parts.
+//! The services of the benchmark protocol, over any stream.
+
+pub mod services;

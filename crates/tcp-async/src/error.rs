@@ -73,9 +73,7 @@ pub(crate) fn from_listen(e: ListenError) -> Error {
 }
 
 pub(crate) fn from_accept(e: AcceptError) -> Error {
-    match e {
-        AcceptError::Closed => Error::new(ErrorKind::InvalidInput, "the listener is closed"),
-    }
+    Error::new(ErrorKind::InvalidInput, e.to_string())
 }
 
 /// The stack has ended: nothing can be opened on it any more.

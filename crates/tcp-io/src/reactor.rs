@@ -22,10 +22,6 @@ const READS: usize = 8;
 const BATCH: usize = 16;
 /// Batches written in one turn, so that a fast sender does not starve the other tasks.
 const BATCHES: usize = 4;
-/// Octets of the largest packet that a device hands over, with room for its offload header.
-const RECEIVE_BUFFER: usize = 65_536 + 64;
-/// Read errors in a row that a device is forgiven.
-const PATIENCE: u32 = 64;
 
 /// Where the runtime stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,7 +135,6 @@ pub struct Reactor<D: Device> {
     sleep_until: Option<Instant>,
     grace: Duration,
     closing: Option<Instant>,
-    failures: u32,
 }
 
 impl<D: Device> Reactor<D> {
@@ -158,14 +153,13 @@ impl<D: Device> Reactor<D> {
         }));
         let reactor = Reactor {
             handle: handle.clone(),
+            buffer: vec![0; device.capabilities().recv_buffer_len()].into_boxed_slice(),
             device,
-            buffer: vec![0; RECEIVE_BUFFER].into_boxed_slice(),
             outgoing: Vec::with_capacity(BATCH),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             sleep_until: None,
             grace,
             closing: None,
-            failures: 0,
         };
         (reactor, handle)
     }
@@ -188,27 +182,16 @@ impl<D: Device> Reactor<D> {
             match self.device.poll_recv(cx, &mut self.buffer) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Ok(meta)) => {
-                    self.failures = 0;
                     let packet = self.buffer.get(meta.offset..meta.offset + meta.len);
                     let packet = packet.unwrap_or_default();
                     let now = self.handle.now();
                     self.handle.lock().receive(now, packet, meta.checksum, meta.gso_size);
                 }
-                Poll::Ready(Err(e)) => self.forgive(e)?,
+                // By the contract of `Device`, an error means that it is dead.
+                Poll::Ready(Err(e)) => return Err(e),
             }
         }
         Ok(true)
-    }
-
-    /// A device may complain about one packet; one that always complains is broken.
-    fn forgive(&mut self, e: io::Error) -> io::Result<()> {
-        self.failures += 1;
-        let fatal = matches!(e.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe);
-        if fatal || self.failures > PATIENCE {
-            return Err(e);
-        }
-        tracing::warn!(error = %e, "device error");
-        Ok(())
     }
 
     /// Returns whether something is left that could be written at once.
@@ -230,8 +213,7 @@ impl<D: Device> Reactor<D> {
                     // The device is full: it wakes us, and tasks see full send buffers.
                     Poll::Pending => return Ok(false),
                     Poll::Ready(Ok(())) => {}
-                    // A packet that the device refuses is lost; TCP repairs it.
-                    Poll::Ready(Err(e)) => self.forgive(e)?,
+                    Poll::Ready(Err(e)) => return Err(e),
                 }
                 self.outgoing.pop();
             }

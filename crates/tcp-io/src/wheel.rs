@@ -8,6 +8,8 @@
 //! move down (each at most once a level). One bit a slot says whether it is occupied: a jump over
 //! hours looks at bits, never at ticks.
 
+use std::fmt;
+
 use tcp_core::Instant;
 
 #[cfg(test)]
@@ -38,7 +40,7 @@ pub struct TimerKey {
 }
 
 /// Where a node is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place<T> {
     /// In the circular list of this slot (or of [`DUE`]).
     Armed { slot: u16, token: T },
@@ -46,6 +48,7 @@ enum Place<T> {
     Free,
 }
 
+#[derive(Debug)]
 struct Node<T> {
     /// When the timer is due, in ticks.
     tick: u64,
@@ -75,6 +78,13 @@ pub struct TimerWheel<T> {
     occupied: [u64; LEVELS],
     /// First node of each slot's circular list.
     heads: [u32; DUE + 1],
+}
+
+impl<T> fmt::Debug for TimerWheel<T> {
+    /// Sizes only: a wheel may hold a million timers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimerWheel").field("len", &self.len).finish_non_exhaustive()
+    }
 }
 
 impl<T: Copy> TimerWheel<T> {

@@ -43,7 +43,7 @@ impl Node for Host {
 
     fn transmit(&mut self, now: Instant, out: &mut dyn FnMut(Vec<u8>)) {
         self.stack.transmit(now, &mut |p| {
-            for packet in p.into_segments() {
+            for packet in p.segments() {
                 out(packet);
             }
             true

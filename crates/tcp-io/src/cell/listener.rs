@@ -38,6 +38,16 @@ pub enum AcceptError {
     Closed,
 }
 
+impl std::fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            AcceptError::Closed => f.write_str("the listener is closed"),
+        }
+    }
+}
+
+impl std::error::Error for AcceptError {}
+
 impl ListenerCell {
     pub(crate) fn new(local: Endpoint, backlog: usize) -> Arc<ListenerCell> {
         Arc::new(ListenerCell {

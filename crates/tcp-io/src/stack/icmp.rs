@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use tcp_core::buffer::Payload;
 use tcp_core::error::{IcmpError, Unreachable};
 use tcp_core::wire::checksum::{self, Sum};
 use tcp_core::{Endpoint, SeqNum, Tuple};
@@ -11,7 +10,7 @@ use tcp_core::{Endpoint, SeqNum, Tuple};
 use super::counters::PacketDrop;
 use super::tables::Owner;
 use super::{Stack, ip};
-use crate::device::{TxOffload, TxPacket};
+use crate::device::TxPacket;
 
 /// Octets of an ICMP header.
 const HEADER: usize = 8;
@@ -87,7 +86,7 @@ impl Stack {
         let sum = sum.add(body).finish();
         body[2..4].copy_from_slice(&sum.to_be_bytes());
         self.counters.echoes += 1;
-        self.answer(TxPacket::new(&b, Payload::new(), TxOffload::None));
+        self.answer(TxPacket::from_vec(b));
     }
 
     /// MUST-54: to the connection by the quoted header.

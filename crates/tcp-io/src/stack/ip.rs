@@ -176,7 +176,15 @@ pub(crate) fn build(
         head[at..at + 2].copy_from_slice(&sum.finish().to_be_bytes());
         TxOffload::None
     };
-    TxPacket::new(&head[..end], payload, how)
+    packet(&head[..end], payload, how)
+}
+
+fn packet(head: &[u8], payload: Payload, offload: TxOffload) -> TxPacket {
+    let mut p = TxPacket::from_head(head).with_offload(offload);
+    for slice in payload {
+        p.push_payload(slice);
+    }
+    p
 }
 
 /// Builds a packet without text: a reset, a SYN-ACK, an ACK of a record.

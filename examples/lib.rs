@@ -1,0 +1,74 @@
+//! What the examples share: opening a TUN device for a stack, with the flags that choose it.
+
+use std::io;
+
+use clap::Args;
+use tcp_async::{Cidr, Net};
+use tcp_io::device::{TunDevice, TunError};
+
+/// Which TUN device and addresses a program uses.
+#[derive(Args, Clone, Debug)]
+pub struct TunArgs {
+    /// Name of the TUN device.
+    #[arg(long, default_value = "tcp0")]
+    pub tun: String,
+    /// An address of the stack with its prefix length; the host gets the first address of the
+    /// same network. May be given several times.
+    #[arg(long = "address", value_name = "CIDR", default_values = ["10.45.0.2/24", "fd45::2/64"])]
+    pub addresses: Vec<Cidr>,
+}
+
+impl TunArgs {
+    /// The host's addresses: the first of each network.
+    pub fn host_addresses(&self) -> Vec<String> {
+        self.addresses.iter().map(|c| host_of(*c)).collect()
+    }
+
+    /// Opens the device and starts a stack on it.
+    ///
+    /// # Errors
+    /// What opening the device says: no privilege, a name that is taken, a bad address.
+    pub fn start(&self) -> Result<Net, TunError> {
+        let mut tun = TunDevice::builder().name(&self.tun);
+        for host in self.host_addresses() {
+            tun = tun.host_address(host);
+        }
+        let device = tun.open()?;
+        let net = self.addresses.iter().fold(Net::builder(), |b, c| b.cidr(*c));
+        net.device(device).map_err(|e| TunError::Io("start the stack", io::Error::from(e)))
+    }
+}
+
+/// The first address of a network, with its prefix length.
+fn host_of(c: Cidr) -> String {
+    let host = match c.address() {
+        std::net::IpAddr::V4(a) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(c.prefix())).unwrap_or(0);
+            std::net::Ipv4Addr::from((u32::from(a) & mask) | 1).to_string()
+        }
+        std::net::IpAddr::V6(a) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(c.prefix())).unwrap_or(0);
+            std::net::Ipv6Addr::from((u128::from(a) & mask) | 1).to_string()
+        }
+    };
+    format!("{host}/{}", c.prefix())
+}
+
+/// Logs to standard error what `RUST_LOG` asks for.
+pub fn init_logging() {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(io::stderr)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_the_first_of_its_network() {
+        assert_eq!(host_of("10.45.0.2/24".parse().unwrap()), "10.45.0.1/24");
+        assert_eq!(host_of("fd45::2/64".parse().unwrap()), "fd45::1/64");
+    }
+}

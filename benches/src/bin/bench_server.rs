@@ -27,6 +27,9 @@ struct Args {
     /// No checksum and segmentation offload.
     #[arg(long)]
     plain: bool,
+    /// Largest receive buffer in octets, if not the default.
+    #[arg(long)]
+    receive_max: Option<usize>,
     /// Worker threads; 1 runs everything on one thread.
     #[arg(long, default_value_t = 1)]
     threads: usize,
@@ -60,7 +63,11 @@ async fn run(args: &Args) -> std::io::Result<()> {
         .tx_queue_len(1000)
         .offload(offload)
         .open()?;
-    let net = Net::builder().cidr(args.address).device(device)?;
+    let limit = args.receive_max;
+    let builder = Net::builder().cidr(args.address).tcp(|t| {
+        t.receive_buffer.max = limit.unwrap_or(t.receive_buffer.max);
+    });
+    let net = builder.device(device)?;
     for service in Service::ALL {
         let addr = SocketAddr::new(args.address.address(), service.port());
         let socket = tcp_async::TcpSocket::on(&net, addr.is_ipv4());

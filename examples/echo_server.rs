@@ -118,8 +118,7 @@ async fn echo(mut stream: TcpStream) -> (TcpStream, u64, std::io::Result<()>) {
 
 /// A server stack and a client stack in this process, joined by a memory link.
 async fn demo(args: &Args) -> std::io::Result<()> {
-    let (here, there) =
-        tcp_io::device::memory_pair(tcp_io::device::Capabilities::offloading(1500));
+    let (here, there) = tcp_io::device::memory_pair(tcp_io::device::Capabilities::offloading(1500));
     let server = Net::builder().address("10.45.0.2/24").address("fd45::2/64").device(here)?;
     let client = Net::builder().address("10.45.0.1/24").address("fd45::1/64").device(there)?;
     println!("{:<12} {:>10} {:>12} {:>12}", "address", "bytes", "seconds", "final state");

@@ -42,7 +42,9 @@ fn split_url(url: &str) -> Option<(String, &str, &str)> {
     let at = rest.find('/').unwrap_or(rest.len());
     let (host, path) = rest.split_at(at);
     let has_port = host.rsplit_once(':').is_some_and(|(h, p)| {
-        !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()) && (!h.contains(':') || h.ends_with(']'))
+        !p.is_empty()
+            && p.bytes().all(|b| b.is_ascii_digit())
+            && (!h.contains(':') || h.ends_with(']'))
     });
     let connect = if has_port { host.to_owned() } else { format!("{host}:80") };
     (!host.is_empty()).then_some((connect, host, if path.is_empty() { "/" } else { path }))

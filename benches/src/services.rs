@@ -20,8 +20,7 @@ pub enum Service {
 
 impl Service {
     /// All of them.
-    pub const ALL: [Service; 4] =
-        [Service::Discard, Service::Source, Service::Echo, Service::Idle];
+    pub const ALL: [Service; 4] = [Service::Discard, Service::Source, Service::Echo, Service::Idle];
 
     /// The port it listens on.
     pub const fn port(self) -> u16 {

@@ -223,12 +223,9 @@ impl TcpStream {
     /// As [`try_read`](Self::try_read).
     pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         let room = buf.remaining_mut();
-        let wanted = self.cell.inspect(|c| c.readable().min(room));
-        // At least one octet is asked for, so that the end and errors show.
-        let mut text = vec![0; wanted.max(1).min(room)];
-        let n = self.try_read(&mut text)?;
-        buf.put_slice(&text[..n]);
-        Ok(n)
+        self.cell
+            .read_with(self.net.handle.now(), room, &mut |text| buf.put_slice(text))
+            .map_err(error::from_user)
     }
 
     /// Writes as much as there is room for now.
@@ -456,9 +453,11 @@ impl TcpStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.poll_io(cx, CellInterest::READABLE, |s| {
-            let n = s.try_read(buf.initialize_unfilled())?;
-            buf.advance(n);
-            Ok(())
+            let room = buf.remaining();
+            s.cell
+                .read_with(s.net.handle.now(), room, &mut |text| buf.put_slice(text))
+                .map(|_| ())
+                .map_err(error::from_user)
         })
     }
 

@@ -155,7 +155,7 @@ impl Connection {
                 offer.window_room.min(offer.unsent).min(mss)
             }
             Err(Hold::Nothing) if fin_unsent => {
-                return if offer.window_room > 0 || s.outstanding() == 0 && s.wnd > 0 {
+                return if offer.window_room > 0 {
                     Ok(Plan { mss, ..Plan::bare(SendReason::Fin, s.nxt, Flags::FIN | Flags::ACK) })
                 } else {
                     Err(Hold::Window)

@@ -84,6 +84,32 @@ impl Connection {
         Ok(n)
     }
 
+    /// Like [`read`](Self::read), but hands at most `max` octets to `take`, in one or two pieces:
+    /// for destinations that are not initialized memory.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_with(
+        &mut self,
+        now: Instant,
+        max: usize,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, UserError> {
+        self.check_readable(max)?;
+        let (a, b) = self.rcv.buffer.as_slices();
+        let a = &a[..a.len().min(max)];
+        let b = &b[..b.len().min(max - a.len())];
+        for piece in [a, b] {
+            if !piece.is_empty() {
+                take(piece);
+            }
+        }
+        let n = a.len() + b.len();
+        self.rcv.buffer.consume(n);
+        self.after_read(now, n);
+        Ok(n)
+    }
+
     /// Like [`read`](Self::read), but leaves the text where it is.
     ///
     /// # Errors

@@ -201,6 +201,23 @@ impl ConnCell {
         })
     }
 
+    /// Like [`read`](Self::read), but hands at most `max` octets to `take` in one or two pieces.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_with(
+        &self,
+        now: Instant,
+        max: usize,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, UserError> {
+        self.call(|i| {
+            let r = i.conn.read_with(now, max, take);
+            let then = if i.conn.wants_ack() { Then::Service } else { Then::Nothing };
+            (i.once(r, Ok(0)), then)
+        })
+    }
+
     /// Reads without taking.
     ///
     /// # Errors

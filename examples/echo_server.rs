@@ -92,10 +92,8 @@ async fn serve(listener: TcpListener) {
                     }
                 });
             }
-            Err(e) => {
-                eprintln!("accept: {e}");
-                return;
-            }
+            // The stack has ended.
+            Err(_) => return,
         }
     }
 }

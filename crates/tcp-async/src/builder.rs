@@ -121,8 +121,12 @@ impl Builder {
         let stack = Stack::new(Instant::ZERO, config, seed);
         let (reactor, handle) = Reactor::new(stack, device, grace);
         runtime.spawn(async move {
-            if let Err(e) = reactor.await {
-                tracing::error!(error = %e, "the device failed; its stack has ended");
+            match reactor.await {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                    tracing::info!("the other end of the device is gone; its stack has ended");
+                }
+                Err(e) => tracing::error!(error = %e, "the device failed; its stack has ended"),
             }
         });
         Ok(Net { handle })

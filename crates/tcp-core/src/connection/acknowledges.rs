@@ -102,11 +102,12 @@ impl Connection {
             }
             Transition::None => {}
         }
-        if outcome.delivered > 0 && outcome.state != RecoveryState::Recovery {
+        // RFC 3042 2, RFC 5681 3.1: only ACKs that move open the window, not duplicates.
+        if outcome.newly_acked > 0 && outcome.state != RecoveryState::Recovery {
             let rtt = self.recovery.rtt();
             self.congestion.on_ack(&Ack {
                 now,
-                acked: outcome.delivered,
+                acked: outcome.newly_acked,
                 in_flight_before: outcome.in_flight_before,
                 rtt: outcome.rtt,
                 smoothed_rtt: rtt.smoothed().unwrap_or_default(),

@@ -225,7 +225,9 @@ impl Connection {
 
     /// Nothing more goes now: arms the timers that make sure something does later.
     fn settle(&mut self, now: Instant, hold: Hold) {
-        self.snd.cwnd_limited = hold == Hold::Congestion || hold == Hold::SuperSegment;
+        // What recovery has left waits for the congestion window too, whether or not new text does.
+        self.snd.cwnd_limited = matches!(hold, Hold::Congestion | Hold::SuperSegment)
+            || self.recovery.next_retransmission().is_some();
         let live = matches!(self.phase, Phase::Synchronized(_));
         if !live || self.state() == State::TimeWait {
             return;

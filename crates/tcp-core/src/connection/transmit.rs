@@ -68,8 +68,11 @@ impl Connection {
             let offset = plan.seq.distance_from(self.snd.buffer_start) as usize;
             let got = self.snd.buffer.slices(offset, plan.len as usize, payload) as u32;
             if got < plan.len {
-                // Many small pieces: a shorter packet, without the end's flags.
-                plan.len = got;
+                // Many small pieces: a shorter packet, without the end's flags, but still of whole
+                // segments (SHLD-28).
+                let excess = if got > plan.mss { got % plan.mss } else { 0 };
+                drop_tail(payload, excess as usize);
+                plan.len = got - excess;
                 plan.flags = plan.flags.without(Flags::FIN | Flags::PSH);
             }
         }
@@ -252,6 +255,20 @@ impl Connection {
                 self.probe = self.probe.filter(|p| *p != Probe::Window);
             }
             _ => {}
+        }
+    }
+}
+
+/// Takes the last `excess` octets off.
+fn drop_tail(payload: &mut Payload, mut excess: usize) {
+    while excess > 0
+        && let Some(last) = payload.last_mut()
+    {
+        let cut = excess.min(last.len());
+        last.truncate(last.len() - cut);
+        excess -= cut;
+        if last.is_empty() {
+            payload.pop();
         }
     }
 }

@@ -56,6 +56,8 @@ impl Connection {
         self.snd.una = ack;
         self.attempts = 0;
         self.probes = 0;
+        // What was unreachable has been reached.
+        self.soft_error = None;
         self.restart_delivery_timers(now);
         self.notify_room();
         if fin.is_some_and(|f| ack.after(f)) {

@@ -56,6 +56,7 @@ impl Connection {
         self.snd.una = ack;
         self.attempts = 0;
         self.probes = 0;
+        self.probe_backoff = 0;
         // What was unreachable has been reached.
         self.soft_error = None;
         self.restart_delivery_timers(now);
@@ -123,6 +124,7 @@ impl Connection {
         if self.snd.wnd > old {
             self.timers.cancel(Timer::Probe);
             self.probes = 0;
+            self.probe_backoff = 0;
         }
         if self.snd.wnd == 0 {
             // MUST-37, SHLD-17: a peer that answers is alive, however long its window is closed.

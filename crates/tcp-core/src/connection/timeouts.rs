@@ -91,6 +91,7 @@ impl Connection {
             return;
         }
         self.probes += 1;
+        self.probe_backoff = (self.probe_backoff + 1).min(16);
         self.probe = Some(Probe::Window);
     }
 

@@ -242,9 +242,9 @@ impl Connection {
         match hold {
             Hold::Cork => self.arm_cork(now),
             Hold::Window if self.recovery.is_empty() => {
-                // SHLD-29, SHLD-30: after one RTO, then with exponential back-off.
+                // SHLD-29, SHLD-30: after one RTO, then with exponential back-off, answered or not.
                 let base = self.recovery.rto().current();
-                let wait = base.saturating_mul(1 << self.probes.min(16)).min(self.config.rto_max);
+                let wait = base.saturating_mul(1 << self.probe_backoff).min(self.config.rto_max);
                 self.timers.set_if_idle(Timer::Probe, now + wait);
                 if let Some(t) = self.options.user_timeout {
                     self.timers.set_if_idle(Timer::UserTimeout, now + t);

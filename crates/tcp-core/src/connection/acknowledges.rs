@@ -56,6 +56,9 @@ impl Connection {
         self.snd.una = ack;
         self.attempts = 0;
         self.probes = 0;
+        self.probe_backoff = 0;
+        // What was unreachable has been reached.
+        self.soft_error = None;
         self.restart_delivery_timers(now);
         self.notify_room();
         if fin.is_some_and(|f| ack.after(f)) {
@@ -102,11 +105,12 @@ impl Connection {
             }
             Transition::None => {}
         }
-        if outcome.delivered > 0 && outcome.state != RecoveryState::Recovery {
+        // RFC 3042 2, RFC 5681 3.1: only ACKs that move open the window, not duplicates.
+        if outcome.newly_acked > 0 && outcome.state != RecoveryState::Recovery {
             let rtt = self.recovery.rtt();
             self.congestion.on_ack(&Ack {
                 now,
-                acked: outcome.delivered,
+                acked: outcome.newly_acked,
                 in_flight_before: outcome.in_flight_before,
                 rtt: outcome.rtt,
                 smoothed_rtt: rtt.smoothed().unwrap_or_default(),
@@ -120,6 +124,7 @@ impl Connection {
         if self.snd.wnd > old {
             self.timers.cancel(Timer::Probe);
             self.probes = 0;
+            self.probe_backoff = 0;
         }
         if self.snd.wnd == 0 {
             // MUST-37, SHLD-17: a peer that answers is alive, however long its window is closed.

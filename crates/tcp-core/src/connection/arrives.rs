@@ -83,6 +83,7 @@ impl Connection {
         if !acceptable {
             if !is_reset {
                 self.note_duplicate(seg, end);
+                self.note_second_copy(now, seg, end);
                 self.answer_unacceptable(now, seg);
             }
             return Break(Verdict::Dropped(DropReason::OutOfWindow));
@@ -126,6 +127,17 @@ impl Connection {
         if self.negotiated.sack && !seg.payload.is_empty() && end.at_or_before(self.rcv.nxt) {
             let start = seg.seq + u32::from(seg.flags.contains(Flags::SYN));
             self.rcv.dsack = Some(SackBlock { start, end: start + seg.payload.len() as u32 });
+        }
+    }
+
+    /// A second copy of the last segment means that our ACK was lost. Its timestamp is echoed
+    /// (RFC 7323 4.3 (2)) although the segment is not acceptable (5.3 R2): else the peer would take
+    /// its time-out for a round trip. Linux and FreeBSD do the same. The end must be exact, so
+    /// that a forger gains nothing.
+    fn note_second_copy(&mut self, now: Instant, seg: &Segment<'_>, end: SeqNum) {
+        if !seg.payload.is_empty() && end == self.rcv.nxt {
+            let last_sent = self.rcv.ack.last_sent();
+            self.rcv.timestamps.update(now, seg.options.timestamps, seg.seq, last_sent);
         }
     }
 

@@ -72,6 +72,8 @@ pub struct Connection {
     attempts: u32,
     /// Unanswered window or keepalive probes in a row.
     probes: u32,
+    /// Window probes since the window closed, up to 16: how often their interval has doubled.
+    probe_backoff: u8,
     /// When recovery began and its first retransmission is not out yet.
     retransmit_first: bool,
     /// The cork's 200 ms are over.
@@ -246,6 +248,7 @@ impl Connection {
             reader: Reader::Here,
             attempts: 0,
             probes: 0,
+            probe_backoff: 0,
             retransmit_first: false,
             uncorked: false,
             opened_at: now,

@@ -139,7 +139,7 @@ impl Connection {
         let offer = Offer {
             unsent: s.unsent(),
             window_room: s.window_room(),
-            cwnd_room: self.cwnd_room() + self.limited_transmit(),
+            cwnd_room: self.cwnd_room_for_new(),
             outstanding: s.outstanding(),
             mss,
             max_payload: self.max_payload(limits, mss),
@@ -199,9 +199,11 @@ impl Connection {
         self.congestion.window().saturating_sub(self.recovery.in_flight())
     }
 
-    /// RFC 3042: the first two duplicate ACKs each let one new segment go.
-    fn limited_transmit(&self) -> u32 {
-        self.recovery.limited_transmit_allowance(self.mss())
+    /// RFC 3042: the first two duplicate ACKs each let one new segment go beyond the window.
+    fn cwnd_room_for_new(&self) -> u32 {
+        let beyond = self.recovery.limited_transmit_allowance(self.mss());
+        let window = self.congestion.window().saturating_add(beyond);
+        window.saturating_sub(self.recovery.in_flight())
     }
 
     /// Payload of a full segment with the options that the next segment carries.

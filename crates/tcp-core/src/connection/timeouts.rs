@@ -59,6 +59,9 @@ impl Connection {
             self.config.syn_retries
         } else if self.reader == Reader::Gone {
             self.config.orphan_retries
+        } else if self.options.user_timeout.is_some() {
+            // MUST-21: the application's R2 is a time, and takes the place of ours.
+            u32::MAX
         } else {
             self.config.retries_r2
         }
@@ -91,6 +94,7 @@ impl Connection {
             return;
         }
         self.probes += 1;
+        self.probe_backoff = (self.probe_backoff + 1).min(16);
         self.probe = Some(Probe::Window);
     }
 

@@ -68,8 +68,11 @@ impl Connection {
             let offset = plan.seq.distance_from(self.snd.buffer_start) as usize;
             let got = self.snd.buffer.slices(offset, plan.len as usize, payload) as u32;
             if got < plan.len {
-                // Many small pieces: a shorter packet, without the end's flags.
-                plan.len = got;
+                // Many small pieces: a shorter packet, without the end's flags, but still of whole
+                // segments (SHLD-28).
+                let excess = if got > plan.mss { got % plan.mss } else { 0 };
+                drop_tail(payload, excess as usize);
+                plan.len = got - excess;
                 plan.flags = plan.flags.without(Flags::FIN | Flags::PSH);
             }
         }
@@ -225,7 +228,9 @@ impl Connection {
 
     /// Nothing more goes now: arms the timers that make sure something does later.
     fn settle(&mut self, now: Instant, hold: Hold) {
-        self.snd.cwnd_limited = hold == Hold::Congestion || hold == Hold::SuperSegment;
+        // What recovery has left waits for the congestion window too, whether or not new text does.
+        self.snd.cwnd_limited = matches!(hold, Hold::Congestion | Hold::SuperSegment)
+            || self.recovery.next_retransmission().is_some();
         let live = matches!(self.phase, Phase::Synchronized(_));
         if !live || self.state() == State::TimeWait {
             return;
@@ -237,9 +242,9 @@ impl Connection {
         match hold {
             Hold::Cork => self.arm_cork(now),
             Hold::Window if self.recovery.is_empty() => {
-                // SHLD-29, SHLD-30: after one RTO, then with exponential back-off.
+                // SHLD-29, SHLD-30: after one RTO, then with exponential back-off, answered or not.
                 let base = self.recovery.rto().current();
-                let wait = base.saturating_mul(1 << self.probes.min(16)).min(self.config.rto_max);
+                let wait = base.saturating_mul(1 << self.probe_backoff).min(self.config.rto_max);
                 self.timers.set_if_idle(Timer::Probe, now + wait);
                 if let Some(t) = self.options.user_timeout {
                     self.timers.set_if_idle(Timer::UserTimeout, now + t);
@@ -250,6 +255,20 @@ impl Connection {
                 self.probe = self.probe.filter(|p| *p != Probe::Window);
             }
             _ => {}
+        }
+    }
+}
+
+/// Takes the last `excess` octets off.
+fn drop_tail(payload: &mut Payload, mut excess: usize) {
+    while excess > 0
+        && let Some(last) = payload.last_mut()
+    {
+        let cut = excess.min(last.len());
+        last.truncate(last.len() - cut);
+        excess -= cut;
+        if last.is_empty() {
+            payload.pop();
         }
     }
 }

@@ -125,6 +125,9 @@ pub struct Timeout {
     pub repeated: bool,
 }
 
+/// Timestamps round both ends of a measurement to milliseconds.
+const CLOCK_TICK: Duration = Duration::from_millis(1);
+
 /// [`State`] with the octet that ends it.
 #[derive(Debug, Clone, Copy)]
 enum Phase {
@@ -198,11 +201,15 @@ impl Recovery {
     pub fn on_ack(&mut self, input: &AckInput<'_>) -> AckOutcome {
         let in_flight_before = self.in_flight();
         let flight_size = self.board.outstanding();
+        let una = self.board.head().map(|r| r.start);
         self.blind = !input.sack_enabled;
         let mut delivery = Delivery::default();
         self.board.on_cumulative_ack(input.ack, &mut delivery);
         let dsack = input.sack_enabled && self.take_sacks(input, &mut delivery);
         let rtt = self.take_sample(input, &delivery, flight_size);
+        if dsack && rtt.is_none() {
+            self.end_backoff_if_answered(input, &delivery, una);
+        }
         self.count_duplicates(input, &delivery, flight_size);
         let lost_before = self.board.lost();
         if input.sack_enabled {
@@ -329,12 +336,37 @@ impl Recovery {
         delivery: &Delivery,
         flight_size: u32,
     ) -> Option<Duration> {
-        let echoed = input.timestamp_rtt.filter(|_| delivery.acked > 0);
+        // Karn's rule with timestamps: an echo older than the retransmission tells that the first
+        // copy had arrived, and the wait was for an ACK that was lost, or for a time-out that
+        // came too early. Neither is a round trip; taken as one, each lost ACK of a bad path
+        // would add a whole back-off to the timeout.
+        let path = |rtt: &Duration| match delivery.retransmission_acked {
+            Some(again) => *rtt <= input.now.since(again) + CLOCK_TICK,
+            None => true,
+        };
+        let echoed = input.timestamp_rtt.filter(|_| delivery.acked > 0).filter(path);
         let rtt = delivery.sample.map(|sent| input.now.since(sent)).or(echoed)?;
         // Each ACK weighs as much as its share of the flight.
         self.rtt.on_sample(rtt, flight_size / delivery.delivered.max(delivery.acked).max(1));
         self.rto.on_sample(&self.rtt);
         Some(rtt)
+    }
+
+    /// The ACK moves only now because an earlier one was lost: the peer reports as a duplicate
+    /// what was just sent again (RFC 2883 4). If its answer came within the plain timeout, a
+    /// longer one has no reason any more, although nothing could be measured. Otherwise each lost
+    /// ACK of a bad path would leave its back-off to the next loss.
+    fn end_backoff_if_answered(
+        &mut self,
+        input: &AckInput<'_>,
+        delivery: &Delivery,
+        una: Option<SeqNum>,
+    ) {
+        let (Some(again), Some(una)) = (delivery.retransmission_acked, una) else { return };
+        let reported = input.sack.first().is_some_and(|b| b.start.at_or_after(una));
+        if reported && input.now.since(again) <= self.rto.base() {
+            self.rto.on_progress();
+        }
     }
 
     fn count_duplicates(&mut self, input: &AckInput<'_>, delivery: &Delivery, flight_size: u32) {
@@ -432,7 +464,7 @@ impl Recovery {
         // The ACK stops at what is missing next (RFC 6582 3.2 step 3). With SACK this takes the
         // place of the rescue retransmission of RFC 6675 5 NextSeg rule 4, for the end of a flight
         // that too little data follows.
-        if self.blind || (delivery.retransmission_acked && self.board.lost() == 0) {
+        if self.blind || (delivery.retransmission_acked.is_some() && self.board.lost() == 0) {
             self.board.mark_head_lost(input.mss);
         }
         self.depart(0);

@@ -69,8 +69,9 @@ pub(super) struct Delivery {
     pub(super) sacked: u32,
     /// Octets reported in either way for the first time.
     pub(super) delivered: u32,
-    /// The cumulative part covered something sent more than once.
-    pub(super) retransmission_acked: bool,
+    /// The cumulative part covered something sent more than once: when the earliest of it was last
+    /// sent.
+    pub(super) retransmission_acked: Option<Instant>,
     /// When the newest octet was sent that may serve as RTT sample.
     pub(super) sample: Option<Instant>,
 }
@@ -202,7 +203,10 @@ impl Scoreboard {
             let part = Record { end: head.end.min(ack), ..*head };
             delivery.note(&part);
             delivery.acked += part.len();
-            delivery.retransmission_acked |= part.retransmitted();
+            if part.retransmitted() {
+                let first = delivery.retransmission_acked.unwrap_or(part.sent_at);
+                delivery.retransmission_acked = Some(first.min(part.sent_at));
+            }
             match part.fate {
                 Fate::Sacked => self.sacked -= part.len(),
                 Fate::Lost => self.lost -= part.len(),
@@ -215,7 +219,7 @@ impl Scoreboard {
                 head.start = part.end;
             }
         }
-        if delivery.retransmission_acked {
+        if delivery.retransmission_acked.is_some() {
             // What lay behind a repaired hole waited for the repair: no measure of the path.
             delivery.sample = None;
         }

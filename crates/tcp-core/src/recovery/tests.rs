@@ -300,14 +300,20 @@ fn karn_measures_only_what_was_sent_once() {
     t.wait(RTT);
     assert_eq!(t.ack(2, &[]).rtt, None);
     assert_eq!(t.recovery.rto().current(), rto * 2, "the back-off lasts until a measurement");
-    // With a timestamp the measurement is valid.
+    // With a timestamp that echoes the second copy the measurement is valid.
     assert_eq!(t.resend(1), Some((2, 1)));
     t.wait(RTT);
-    let input = AckInput { timestamp_rtt: Some(RTT * 2), ..t.input(3) };
-    assert_eq!(t.recovery.on_ack(&input).rtt, Some(RTT * 2));
-    assert!(t.recovery.rto().current() < rto * 2);
-    // One that comes without progress is not.
     let input = AckInput { timestamp_rtt: Some(RTT), ..t.input(3) };
+    assert_eq!(t.recovery.on_ack(&input).rtt, Some(RTT));
+    assert!(t.recovery.rto().current() < rto * 2);
+    // One that echoes the first, or comes without progress, is not.
+    t.send(1).wait(rto);
+    t.recovery.on_rto();
+    assert_eq!(t.resend(1), Some((3, 1)));
+    t.wait(RTT);
+    let input = AckInput { timestamp_rtt: Some(rto + RTT), ..t.input(4) };
+    assert_eq!(t.recovery.on_ack(&input).rtt, None);
+    let input = AckInput { timestamp_rtt: Some(RTT), ..t.input(4) };
     assert_eq!(t.recovery.on_ack(&input).rtt, None);
 }
 

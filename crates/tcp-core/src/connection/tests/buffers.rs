@@ -1,0 +1,153 @@
+//! How much memory does a connection hold, and how do its buffers grow? (RFC 9293 3.8.6, 3.9.1)
+
+use super::super::{Events, Timer};
+use super::wire::{MSS, Peer, RTT, Wire, ms};
+use crate::config::{BufferLimits, TcpConfig};
+use crate::error::UserError;
+
+fn wire(receive: BufferLimits, send: BufferLimits) -> Wire {
+    let config = TcpConfig { receive_buffer: receive, send_buffer: send, ..TcpConfig::default() };
+    Wire::open(Peer { window: 1 << 20, ..Peer::default() }, config)
+}
+
+const SMALL: BufferLimits = BufferLimits { initial: 20_000, max: 20_000 };
+
+#[test]
+fn an_idle_connection_is_small() {
+    let size = core::mem::size_of::<super::super::Connection>();
+    std::println!("Connection: {size} octets");
+    assert!(size <= 1024, "{size}");
+}
+
+#[test]
+fn there_are_no_buffers_before_text_and_none_after_it() {
+    let mut w = Wire::new();
+    assert_eq!(w.conn.info().memory, 0);
+    w.write(100);
+    assert!(w.conn.info().memory > 0);
+    w.sends();
+    w.ack(100);
+    assert_eq!(w.conn.info().memory, 0);
+    w.text(0, 100);
+    assert!(w.conn.info().memory > 0);
+    w.read(100);
+    assert_eq!(w.conn.info().memory, 0);
+}
+
+#[test]
+fn a_large_ring_is_given_back_after_a_second_of_quiet() {
+    let mut w = Wire::new();
+    for i in 0..40 {
+        w.text(i * MSS, MSS);
+    }
+    w.read(100_000);
+    w.sends();
+    assert!(w.conn.info().memory >= 40_000, "a busy connection keeps it");
+    w.wait(ms(900));
+    w.text(40_000, 100);
+    w.read(100);
+    w.wait(ms(900));
+    assert!(w.conn.info().memory > 0, "not quiet for a second");
+    w.wait(ms(1100));
+    assert_eq!((w.conn.info().memory, w.deadline(Timer::Trim)), (0, None));
+}
+
+#[test]
+fn a_full_send_buffer_blocks_until_a_third_is_free() {
+    let mut w = wire(SMALL, SMALL);
+    assert_eq!(w.write(30_000), 20_000);
+    assert_eq!(w.conn.write(w.now, &[0]), Err(UserError::WouldBlock));
+    assert_eq!(w.conn.check_writable(), Err(UserError::WouldBlock));
+    assert_eq!(w.conn.write(w.now, &[]), Ok(0));
+    w.conn.take_events();
+    w.sends();
+    w.now += RTT;
+    w.ack(5_000);
+    assert!(!w.conn.take_events().contains(Events::WRITABLE), "a quarter is too little to wake");
+    assert_eq!(w.conn.check_writable(), Ok(()), "but it can be used");
+    w.ack(7_000);
+    assert!(w.conn.take_events().contains(Events::WRITABLE));
+}
+
+#[test]
+fn the_send_buffer_follows_the_congestion_window_to_its_maximum() {
+    let mut w = wire(SMALL, BufferLimits { initial: 20_000, max: 100_000 });
+    assert_eq!(w.conn.info().send_buffer, 20_000);
+    w.grow_window(30_000);
+    let info = w.conn.info();
+    assert!(info.send_buffer >= 2 * 20_000, "{}", info.send_buffer);
+    w.grow_window(80_000);
+    assert_eq!(w.conn.info().send_buffer, 100_000);
+}
+
+#[test]
+fn a_fixed_send_buffer_stays() {
+    let mut w = wire(SMALL, BufferLimits { initial: 20_000, max: 100_000 });
+    w.set(|o| o.send_buffer = Some(40_000));
+    assert_eq!(w.write(50_000), 40_000);
+    for _ in 0..6 {
+        let Some(last) = w.sends().pop() else { break };
+        w.now += RTT;
+        w.ack(last.range().1);
+    }
+    assert_eq!(w.conn.info().send_buffer, 40_000);
+}
+
+/// The peer fills our window once a round trip, for `rounds`; the application reads `share` of
+/// four quarters of it.
+fn download(w: &mut Wire, rounds: u32, share: usize) {
+    let mut next = w.conn.info().stats.octets_in as u32;
+    for _ in 0..rounds {
+        let window = w.conn.info().receive_window;
+        for _ in 0..window / MSS {
+            w.text(next, MSS);
+            next += MSS;
+        }
+        w.now += RTT / 4;
+        w.read((window / MSS * MSS) as usize * share / 4);
+        w.sends();
+        w.now += RTT - RTT / 4;
+    }
+}
+
+#[test]
+fn the_receive_buffer_grows_for_a_fast_reader_and_not_beyond_its_maximum() {
+    let mut w = wire(BufferLimits { initial: 20_000, max: 200_000 }, SMALL);
+    download(&mut w, 3, 4);
+    let grown = w.conn.info().receive_buffer;
+    assert!(grown >= 40_000, "{grown}");
+    download(&mut w, 12, 4);
+    let info = w.conn.info();
+    assert_eq!(info.receive_buffer, 200_000);
+    assert!(info.receive_window <= 200_000 + 128, "rounding of the scale at most");
+}
+
+#[test]
+fn the_receive_buffer_does_not_grow_for_a_slow_reader() {
+    let mut w = wire(BufferLimits { initial: 20_000, max: 200_000 }, SMALL);
+    download(&mut w, 12, 1);
+    assert!(w.conn.info().receive_buffer <= 20_000 * 2);
+}
+
+#[test]
+fn a_fixed_receive_buffer_stays() {
+    let mut w = wire(BufferLimits { initial: 20_000, max: 200_000 }, SMALL);
+    w.set(|o| o.receive_buffer = Some(30_000));
+    download(&mut w, 12, 4);
+    let info = w.conn.info();
+    assert_eq!(info.receive_buffer, 30_000);
+    assert!(info.receive_window <= 30_000 + 128);
+}
+
+// What arrives can't make us hold more than the window that was offered.
+#[test]
+fn an_unread_flood_is_bounded_by_the_window() {
+    let mut w = wire(SMALL, SMALL);
+    for i in 0..100 {
+        w.text(i * MSS, MSS);
+        w.sends();
+    }
+    let info = w.conn.info();
+    assert!(info.receive_queue <= 20_000 + 128, "{}", info.receive_queue);
+    assert!(info.memory <= 32_768);
+}

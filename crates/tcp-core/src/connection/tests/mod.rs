@@ -1,0 +1,8 @@
+//! Does a connection behave as its specifications say? Conversations with it, one behaviour a
+//! file; `harness` holds the two ways of talking to it.
+
+mod harness;
+
+mod half_open;
+mod opening;
+mod options;

@@ -253,7 +253,7 @@ impl Connection {
 
     /// Eighth step: FIN, in order or kept until the text before it has come.
     fn accept_fin(&mut self, now: Instant, s: &InWindow<'_, '_>) {
-        let Phase::Synchronized(mut t) = self.phase else { return };
+        let Phase::Synchronized(t) = self.phase else { return };
         if !t.peer_may_send() {
             return;
         }
@@ -267,6 +267,12 @@ impl Connection {
             }
             self.rcv.ack.now();
         }
+        self.take_fin(now);
+    }
+
+    /// The peer's FIN counts once all text before it has come.
+    pub(super) fn take_fin(&mut self, now: Instant) {
+        let Phase::Synchronized(mut t) = self.phase else { return };
         if self.rcv.fin != Some(self.rcv.nxt) {
             return;
         }

@@ -101,6 +101,7 @@ impl Connection {
         }
         if !seg.payload.is_empty() || seg.flags.contains(Flags::FIN) {
             self.keep_syn_text(seg.payload, seg.flags.contains(Flags::FIN));
+            self.take_fin(now);
         }
         self.last_received = now;
         Verdict::Accepted
@@ -158,12 +159,12 @@ impl Connection {
     /// Text and FIN of a SYN wait until the connection is synchronized (RFC 9293 3.10.7.2 and
     /// 3.10.7.3); the window we offer later covers them.
     fn keep_syn_text(&mut self, text: &[u8], fin: bool) {
-        let text = &text[..text.len().min(self.rcv.limit)];
-        let taken = self.rcv.buffer.insert(self.rcv.nxt, 0, text).advance;
+        let fits = &text[..text.len().min(self.rcv.limit)];
+        let taken = self.rcv.buffer.insert(self.rcv.nxt, 0, fits).advance;
         self.rcv.nxt += taken;
         self.rcv.edge = self.rcv.edge.max(self.rcv.nxt);
         self.stats.octets_in += u64::from(taken);
-        if fin {
+        if fin && taken as usize == text.len() {
             self.rcv.fin = Some(self.rcv.nxt);
         }
         self.rcv.ack.now();

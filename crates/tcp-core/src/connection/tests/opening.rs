@@ -144,6 +144,24 @@ fn text_of_a_syn_ack_is_kept() {
     }
 }
 
+#[test]
+fn fin_of_a_syn_ack_closes_at_once() {
+    // RFC 9293 3.10.7.3: other controls and text of the SYN-ACK are processed too.
+    for isns in ISNS {
+        for text in [&b""[..], b"bye"] {
+            let mut p = Peer::connecting(isns);
+            let reply = p.give(SYN_ACK | Flags::FIN, text);
+            assert_eq!(reply.one().head.ack, isns.theirs + 2 + text.len() as u32);
+            assert_eq!(p.c.state(), State::CloseWait);
+            assert_eq!(p.read(), text);
+            assert_eq!(p.c.read(p.now, &mut [0; 1]), Ok(0));
+            // The other direction is open.
+            assert_eq!(p.c.write(p.now, b"still here"), Ok(10));
+            assert_eq!(p.drain()[0].text, b"still here");
+        }
+    }
+}
+
 // MUST-10: simultaneous open.
 #[test]
 fn a_syn_for_a_syn_gives_a_syn_ack() {
@@ -262,4 +280,13 @@ fn syn_ack_of_a_simultaneous_open_is_repeated_and_given_up() {
     assert_eq!(at, [1, 3, 7, 15, 31, 63, 127]);
     assert!(sent.iter().all(|s| s.is(SYN_ACK)));
     assert_eq!(p.c.end(), Some(End::TimedOut));
+}
+
+#[test]
+fn a_fin_behind_syn_text_that_did_not_fit_is_not_taken() {
+    let mut p = Peer::connecting(ISNS[0]);
+    let long = alloc::vec![1; WINDOW as usize + 5];
+    p.give(SYN_ACK | Flags::FIN, &long);
+    assert_eq!(p.c.state(), State::Established);
+    assert_eq!(p.acked, ISNS[0].theirs + 1 + WINDOW);
 }

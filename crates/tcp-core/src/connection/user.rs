@@ -116,11 +116,10 @@ impl Connection {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn check_readable(&self, wanted: usize) -> Result<(), UserError> {
-        if self.rcv.buffer.readable() > 0 {
-            return Ok(());
-        }
         match self.phase {
+            // Text of a SYN waits for the handshake: a forged SYN delivers nothing.
             Phase::SynSent | Phase::SynReceived => Err(UserError::NotConnected),
+            _ if self.rcv.buffer.readable() > 0 => Ok(()),
             // MUST-12: an orderly end reads as 0 octets, anything else as its error.
             Phase::Ended(End::Closed) => Ok(()),
             Phase::Ended(e) => Err(UserError::Ended(e)),

@@ -283,6 +283,23 @@ fn syn_ack_of_a_simultaneous_open_is_repeated_and_given_up() {
 }
 
 #[test]
+fn text_and_fin_of_a_syn_wait_for_the_handshake() {
+    // RFC 9293 3.10.7.3: queued until ESTABLISHED, so that a forged SYN delivers nothing.
+    for isns in ISNS {
+        let mut p = Peer::connecting(isns);
+        p.give(SYN | Flags::FIN, b"hi");
+        assert_eq!(p.c.state(), State::SynReceived);
+        assert_eq!(p.c.read(p.now, &mut [0; 9]), Err(UserError::NotConnected));
+        assert!(!p.c.take_events().contains(Events::READABLE));
+        let reply = p.give(ACK, b"");
+        assert_eq!(reply.one().head.ack, isns.theirs + 4);
+        assert_eq!(p.c.state(), State::CloseWait);
+        assert!(p.c.take_events().contains(Events::READABLE));
+        assert_eq!(p.read(), b"hi");
+    }
+}
+
+#[test]
 fn a_fin_behind_syn_text_that_did_not_fit_is_not_taken() {
     let mut p = Peer::connecting(ISNS[0]);
     let long = alloc::vec![1; WINDOW as usize + 5];

@@ -162,6 +162,20 @@ fn fin_of_a_syn_ack_closes_at_once() {
     }
 }
 
+#[test]
+fn text_behind_the_syn_ack_in_one_batch_is_kept() {
+    // The window that our SYN offered holds for it.
+    for isns in ISNS {
+        let mut p = Peer::connecting(isns);
+        let syn_ack = p.segment(SYN_ACK);
+        p.c.on_segment(p.now, &syn_ack, 0);
+        p.nxt += 1;
+        let reply = p.give(ACK, b"hello");
+        assert_eq!(reply.one().head.ack, isns.theirs + 6);
+        assert_eq!(p.read(), b"hello");
+    }
+}
+
 // MUST-10: simultaneous open.
 #[test]
 fn a_syn_for_a_syn_gives_a_syn_ack() {

@@ -187,8 +187,9 @@ impl Connection {
             return Err(Verdict::DroppedReset(DropReason::BadAck));
         }
         self.phase = Phase::Synchronized(Teardown::Open);
-        let wnd = u32::from(seg.window) << self.snd.shift;
-        self.take_peer_window(seg.seq, seg.ack, wnd);
+        // RFC 7323 2.2: a crossing SYN-ACK is a SYN, its window is not scaled.
+        let shift = if seg.flags.contains(Flags::SYN) { 0 } else { self.snd.shift };
+        self.take_peer_window(seg.seq, seg.ack, u32::from(seg.window) << shift);
         self.after_synchronized(now);
         self.finish_syn_text();
         self.owed = Owed::Nothing;

@@ -213,6 +213,19 @@ fn crossing_syn_acks_complete_a_simultaneous_open() {
 }
 
 #[test]
+fn window_of_a_crossing_syn_ack_is_not_scaled() {
+    // RFC 7323 2.2; a maximum that never was would hold text back for ever (MUST-38).
+    let (mut p, _) = Peer::connect(v4(), ISNS[0], TcpConfig::default());
+    p.options.window_scale = Some(7);
+    let syn = Segment { window: 600, ..p.segment(SYN) };
+    p.nxt += 1;
+    p.give_segment(&syn);
+    let crossing = Segment { seq: ISNS[0].theirs, window: 600, ..p.segment(SYN_ACK) };
+    p.give_segment(&crossing);
+    assert_eq!((p.c.snd.wnd, p.c.snd.max_wnd), (600, 600));
+}
+
+#[test]
 fn bad_ack_in_syn_received_is_reset_and_the_open_goes_on() {
     // RFC 9293 3.10.7.4, fifth step, SYN-RECEIVED
     for isns in ISNS {

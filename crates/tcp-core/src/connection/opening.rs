@@ -53,8 +53,7 @@ impl Connection {
         c.recovery.on_sent(half.sent_at, half.isn, 1);
         if half.retransmitted() {
             c.recovery.on_retransmitted(half.sent_at, half.isn, 1);
-            // RFC 6298 5.7
-            c.recovery.rto_mut().on_syn_timed_out();
+            c.begin_slowly();
         }
         if let Some(early) = &half.early {
             c.keep_syn_text(early, half.early_fin);
@@ -110,9 +109,20 @@ impl Connection {
     /// A SYN-ACK answers our SYN: ESTABLISHED.
     fn establish(&mut self, now: Instant, seg: &Segment<'_>) {
         self.phase = Phase::Synchronized(Teardown::Open);
+        if self.attempts > 0 {
+            self.begin_slowly();
+        }
         self.take_ack(now, seg);
         self.rcv.ack.now();
         self.after_synchronized(now);
+    }
+
+    /// Our SYN or SYN-ACK was lost: the first flight is one segment (RFC 5681 3.1) and the RTO
+    /// begins at 3 s, until the first measurement (RFC 6298 5.7).
+    fn begin_slowly(&mut self) {
+        let mss = self.mss();
+        self.congestion = Congestion::with_window(self.config.congestion, mss, mss);
+        self.recovery.rto_mut().on_syn_timed_out();
     }
 
     /// Both ends agree on the sequence numbers.
@@ -187,6 +197,9 @@ impl Connection {
             return Err(Verdict::DroppedReset(DropReason::BadAck));
         }
         self.phase = Phase::Synchronized(Teardown::Open);
+        if self.attempts > 0 {
+            self.begin_slowly();
+        }
         // RFC 7323 2.2: a crossing SYN-ACK is a SYN, its window is not scaled.
         let shift = if seg.flags.contains(Flags::SYN) { 0 } else { self.snd.shift };
         self.take_peer_window(seg.seq, seg.ack, u32::from(seg.window) << shift);

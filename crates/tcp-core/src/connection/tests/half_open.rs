@@ -160,6 +160,17 @@ fn syn_ack_goes_at_1_2_4_8_16_seconds_and_the_record_after_63() {
 }
 
 #[test]
+fn a_lost_syn_ack_makes_the_first_flight_one_segment() {
+    // RFC 5681 3.1; RFC 6298 5.7
+    let mut r = Record::new(ISNS[0], b"", SYN);
+    assert!(r.half.on_timeout(r.half.deadline(), &r.config));
+    let ack = r.segment(ACK);
+    let c = r.establish(&ack);
+    assert_eq!(c.congestion.window(), 1000);
+    assert_eq!(c.info().rto, secs(3));
+}
+
+#[test]
 fn a_reset_of_the_exact_number_removes_the_record() {
     // MUST-11: back to LISTEN. RFC 5961 3.2
     for isns in ISNS {

@@ -69,6 +69,20 @@ fn a_late_syn_ack_still_opens() {
 }
 
 #[test]
+fn after_a_lost_syn_the_first_flight_is_one_segment() {
+    // RFC 5681 3.1: IW is one segment; RFC 6298 5.7: RTO begins at 3 s.
+    let mut p = Peer::connecting(ISNS[0]);
+    assert_eq!(p.wait(secs(1)).len(), 1);
+    p.accept();
+    assert_eq!(p.c.congestion.window(), 1000);
+    assert_eq!(p.c.info().rto, secs(3));
+    p.c.write(p.now, &[7; 5000]).expect("write");
+    let sent = p.drain();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].text.len(), 1000);
+}
+
+#[test]
 fn without_a_loss_the_first_flight_is_ten_segments() {
     // RFC 6928 2
     let mut p = Peer::established(ISNS[0]);

@@ -74,6 +74,7 @@ impl Connection {
         let len = seg.seq_len();
         let end = seg.seq + len;
         let acceptable = match (len, wnd) {
+            _ if self.is_last_of_handshake(seg) => true,
             (0, 0) => seg.seq == nxt,
             (0, _) => seg.seq.within(nxt, wnd),
             // MUST-66: at a zero window, the RST, ACK and URG of a segment at RCV.NXT count.
@@ -98,6 +99,15 @@ impl Connection {
             && seg.seq == self.rcv.irs
     }
 
+    /// The ACK that completes a passive open may stand, or begin, in front of the text that came
+    /// with the SYN and was taken already.
+    fn is_last_of_handshake(&self, seg: &Segment<'_>) -> bool {
+        self.snd.una == self.snd.iss
+            && seg.seq == self.rcv.irs + 1
+            && seg.flags.contains(Flags::ACK)
+            && !seg.flags.intersects(Flags::SYN | Flags::RST)
+    }
+
     fn cut_to_window<'a, 's>(&self, seg: &'a Segment<'s>, end: SeqNum) -> InWindow<'a, 's> {
         let syn = u32::from(seg.flags.contains(Flags::SYN));
         let mut seq = seg.seq + syn;
@@ -115,7 +125,8 @@ impl Connection {
             let room = if seq.before(limit) { limit.distance_from(seq) as usize } else { 0 };
             text = &text[..room.min(text.len())];
         }
-        if fin && end.after(self.rcv.edge + 1) {
+        // A FIN before text that we have is a lie; the text stands.
+        if fin && (end.after(self.rcv.edge + 1) || end.at_or_before(self.rcv.nxt)) {
             fin = false;
         }
         InWindow { seg, seq, text, fin }

@@ -129,6 +129,36 @@ fn text_of_the_syn_is_acknowledged_only_after_the_handshake() {
 }
 
 #[test]
+fn text_of_the_syn_may_come_again_with_the_last_ack() {
+    for isns in ISNS {
+        for (again, whole) in
+            [(&b""[..], &b"hello"[..]), (b"hello", b"hello"), (b"hello, you", b"hello, you")]
+        {
+            let r = Record::new(isns, b"hello", SYN);
+            let ack = Segment { payload: again, ..r.segment(ACK) };
+            let mut c = r.establish(&ack);
+            assert_eq!((c.snd.una, c.snd.wnd), (isns.ours + 1, 20_000));
+            let acked = drain(&mut c, NOW).last().map(|s| s.head.ack);
+            assert_eq!(acked, Some(isns.theirs + 1 + whole.len() as u32));
+            assert_eq!(read(&mut c), whole);
+            assert_eq!(c.state(), State::Established);
+        }
+    }
+}
+
+#[test]
+fn a_contradicting_fin_with_the_last_ack_is_ignored() {
+    for isns in ISNS {
+        let r = Record::new(isns, b"hello", SYN);
+        let fin = Segment { payload: b"he", ..r.segment(FIN_ACK) };
+        let mut c = r.establish(&fin);
+        assert_eq!(c.state(), State::Established);
+        assert!(!c.peer_closed());
+        assert_eq!(read(&mut c), b"hello");
+    }
+}
+
+#[test]
 fn fin_of_the_syn_closes_after_the_handshake() {
     for isns in ISNS {
         for (text, seq) in [(&b""[..], 2), (b"hello", 7)] {

@@ -67,7 +67,6 @@ impl Connection {
             return Break(Verdict::Dropped(DropReason::Paws));
         }
         if self.is_crossing_syn_ack(seg) {
-            self.rcv.ack.now();
             return Continue(InWindow { seg, seq: self.rcv.nxt, text: &[], fin: false });
         }
         let (nxt, wnd) = (self.rcv.nxt, self.rcv.window());

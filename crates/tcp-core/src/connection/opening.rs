@@ -201,11 +201,15 @@ impl Connection {
             self.begin_slowly();
         }
         // RFC 7323 2.2: a crossing SYN-ACK is a SYN, its window is not scaled.
-        let shift = if seg.flags.contains(Flags::SYN) { 0 } else { self.snd.shift };
+        let crossing = seg.flags.contains(Flags::SYN);
+        let shift = if crossing { 0 } else { self.snd.shift };
         self.take_peer_window(seg.seq, seg.ack, u32::from(seg.window) << shift);
         self.after_synchronized(now);
         self.finish_syn_text();
         self.owed = Owed::Nothing;
+        if crossing {
+            self.rcv.ack.now();
+        }
         Ok(())
     }
 }

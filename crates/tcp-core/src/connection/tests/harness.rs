@@ -222,6 +222,7 @@ impl Peer {
             State::Closing => {
                 let before = p.c.snd.una;
                 p.give_segment(&Segment { ack: before, ..p.segment(FIN_ACK) });
+                p.nxt += 1;
             }
             State::FinWait2 => p.give(ACK, b"").assert_silent(),
             State::TimeWait => {

@@ -257,6 +257,18 @@ fn bad_ack_in_syn_received_is_reset_and_the_open_goes_on() {
 }
 
 #[test]
+fn a_crossing_syn_ack_with_a_bad_ack_gets_a_reset_only() {
+    for isns in ISNS {
+        let mut p = Peer::in_state(State::SynReceived, isns);
+        let bad = Segment { seq: isns.theirs, ack: isns.ours + 9, ..p.segment(SYN_ACK) };
+        let reply = p.give_segment(&bad);
+        assert!(reply.one().is(RST));
+        assert_eq!(reply.one().head.seq, isns.ours + 9);
+        assert_eq!(p.c.state(), State::SynReceived);
+    }
+}
+
+#[test]
 fn a_reset_in_syn_received_refuses_an_active_open() {
     // MUST-11: an active open does not fall back to LISTEN.
     for isns in ISNS {

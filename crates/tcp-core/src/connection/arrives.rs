@@ -142,10 +142,18 @@ impl Connection {
     /// An unacceptable segment is answered by an ACK; without text, at a limited rate, so that
     /// two confused ends don't answer each other for ever.
     fn answer_unacceptable(&mut self, now: Instant, seg: &Segment<'_>) {
-        if seg.payload.is_empty() && !seg.flags.intersects(Flags::SYN | Flags::FIN) {
-            self.challenge(now);
+        let at_once = if self.phase == Phase::SynReceived {
+            // The peer repeats its SYN, and gets the SYN-ACK again.
+            seg.flags.contains(Flags::SYN)
         } else {
+            // RFC 5961 4.2 and 7: a SYN is challenged out of the window too.
+            !seg.flags.contains(Flags::SYN)
+                && (!seg.payload.is_empty() || seg.flags.contains(Flags::FIN))
+        };
+        if at_once {
             self.rcv.ack.now();
+        } else {
+            self.challenge(now);
         }
     }
 

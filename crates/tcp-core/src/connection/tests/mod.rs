@@ -6,3 +6,5 @@ mod harness;
 mod half_open;
 mod opening;
 mod options;
+mod resets;
+mod states;

@@ -159,7 +159,7 @@ impl Connection {
 
     /// RFC 5961 7
     fn challenge(&mut self, now: Instant) {
-        if self.challenge.allows(now, &self.config) && self.owed == Owed::Nothing {
+        if self.owed == Owed::Nothing && self.challenge.allows(now, &self.config) {
             self.owed = Owed::ChallengeAck;
         }
     }

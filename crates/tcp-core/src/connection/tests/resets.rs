@@ -185,6 +185,22 @@ fn challenges_are_limited_in_rate() {
 }
 
 #[test]
+fn challenges_of_one_batch_are_one_packet_and_count_once() {
+    // MUST-58, MUST-59
+    let mut p = Peer::established(ISNS[1]);
+    for _ in 0..9 {
+        for _ in 0..30 {
+            let rst = Segment { seq: p.nxt + 5, ..p.segment(RST) };
+            p.c.on_segment(p.now, &rst, 0);
+        }
+        assert_eq!(p.drain().len(), 1);
+    }
+    let rst = Segment { seq: p.nxt + 5, ..p.segment(RST) };
+    assert_eq!(p.give_segment(&rst).sent.len(), 1);
+    p.give_segment(&rst).assert_silent();
+}
+
+#[test]
 fn old_text_is_always_acknowledged() {
     // The limit is not for retransmissions: the peer needs the ACK that it lost.
     let mut p = Peer::established(ISNS[1]);

@@ -275,12 +275,14 @@ impl Connection {
         if !t.peer_may_send() {
             return;
         }
-        if s.fin && self.rcv.fin.is_none() {
+        if s.fin {
             let at = s.seg.seq
                 + u32::from(s.seg.flags.contains(Flags::SYN))
                 + s.seg.payload.len() as u32;
             // A FIN before text that was received beyond it is a lie; the text stands.
-            if self.rcv.buffer.highest().is_none_or(|h| h.at_or_before(at)) {
+            if self.rcv.fin.is_none()
+                && self.rcv.buffer.highest().is_none_or(|h| h.at_or_before(at))
+            {
                 self.rcv.fin = Some(at);
             }
             self.rcv.ack.now();

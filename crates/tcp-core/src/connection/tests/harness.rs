@@ -141,7 +141,6 @@ impl Reply {
 pub(super) struct Peer {
     pub(super) c: Connection,
     pub(super) now: Instant,
-    pub(super) isns: Isns,
     /// The peer's SND.NXT.
     pub(super) nxt: SeqNum,
     /// The peer's RCV.NXT: what it has seen of us.
@@ -168,7 +167,6 @@ impl Peer {
         let mut p = Peer {
             c,
             now,
-            isns,
             nxt: isns.theirs,
             seen: isns.ours,
             acked: isns.theirs,

@@ -3,6 +3,9 @@
 
 mod harness;
 
+mod acceptability;
+mod closing;
+mod ends;
 mod half_open;
 mod opening;
 mod options;

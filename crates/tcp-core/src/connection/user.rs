@@ -212,13 +212,15 @@ impl Connection {
             Phase::SynSent => self.finish(End::Aborted),
             Phase::SynReceived => self.finish_with_reset(End::Aborted),
             Phase::Synchronized(_) if self.state() == State::TimeWait => {}
-            Phase::Synchronized(_) => self.close_synchronized(now),
+            Phase::Synchronized(_) => self.close_live(now),
         }
     }
 
-    fn close_synchronized(&mut self, now: Instant) {
+    fn close_live(&mut self, now: Instant) {
         if self.rcv.buffer.readable() > 0 || self.rcv.buffer.out_of_order() > 0 {
-            self.abort();
+            // SHLD-3, in CLOSING and LAST-ACK too, where an abort would be silent.
+            self.discard_received();
+            self.finish_with_reset(End::Aborted);
             return;
         }
         match self.options.linger {
@@ -239,9 +241,7 @@ impl Connection {
     /// something of us (RFC 9293 3.10.5). What the application had not read is discarded.
     pub fn abort(&mut self) {
         self.reader = Reader::Gone;
-        let left = self.rcv.buffer.readable();
-        self.rcv.buffer.consume(left);
-        self.rcv.buffer.release_if_empty();
+        self.discard_received();
         match self.state() {
             State::Closed => {}
             State::SynSent | State::TimeWait => self.finish(End::Aborted),
@@ -250,6 +250,12 @@ impl Connection {
             }
             _ => self.finish_with_reset(End::Aborted),
         }
+    }
+
+    fn discard_received(&mut self) {
+        let left = self.rcv.buffer.readable();
+        self.rcv.buffer.consume(left);
+        self.rcv.buffer.release_if_empty();
     }
 
     /// The options as they are.

@@ -11,6 +11,40 @@ use crate::wire::Segment;
 
 use State::{CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, TimeWait};
 
+#[test]
+fn closing_with_unread_text_resets() {
+    // SHLD-3, whatever was closed before.
+    for isns in ISNS {
+        for state in [Established, FinWait1, FinWait2] {
+            let mut p = Peer::in_state(state, isns);
+            let before = p.c.snd.una;
+            let text = Segment { ack: before, payload: b"unread", ..p.segment(ACK) };
+            p.give_segment(&text);
+            p.nxt += 6;
+            expect_reset(&mut p);
+
+            // The peer closes behind it.
+            let mut p = Peer::in_state(state, isns);
+            let text = Segment { ack: before, payload: b"unread", ..p.segment(FIN_ACK) };
+            p.give_segment(&text);
+            if p.c.state() != TimeWait {
+                expect_reset(&mut p);
+            }
+            // Past a gap it is unread too.
+            let mut p = Peer::in_state(state, isns);
+            let seq = p.nxt + 9;
+            let hole = Segment { seq, ack: before, payload: b"unread", ..p.segment(ACK) };
+            p.give_segment(&hole);
+            expect_reset(&mut p);
+        }
+        let mut p = Peer::established(isns);
+        p.give(FIN_ACK, b"unread");
+        p.close_write();
+        assert_eq!(p.c.state(), LastAck);
+        expect_reset(&mut p);
+    }
+}
+
 #[track_caller]
 fn expect_reset(p: &mut Peer) {
     let seq = p.c.snd.nxt;

@@ -210,9 +210,9 @@ impl Connection {
             Phase::Ended(_) => {}
             // RFC 9293 3.10.4: before anything was synchronized, nobody has to know.
             Phase::SynSent => self.finish(End::Aborted),
-            Phase::SynReceived => self.finish_with_reset(End::Aborted),
             Phase::Synchronized(_) if self.state() == State::TimeWait => {}
-            Phase::Synchronized(_) => self.close_live(now),
+            // RFC 9293 3.10.4: in SYN-RECEIVED the FIN waits for ESTABLISHED.
+            Phase::SynReceived | Phase::Synchronized(_) => self.close_live(now),
         }
     }
 

@@ -14,6 +14,62 @@ use State::{
 };
 
 #[test]
+fn close_in_every_state() {
+    // RFC 9293 3.10.4: what is sent, and where it leads.
+    for isns in ISNS {
+        for (state, fin, next) in [
+            (SynSent, false, State::Closed),
+            (SynReceived, false, SynReceived),
+            (Established, true, FinWait1),
+            (FinWait1, false, FinWait1),
+            (FinWait2, false, FinWait2),
+            (CloseWait, true, LastAck),
+            (Closing, false, Closing),
+            (LastAck, false, LastAck),
+            (TimeWait, false, TimeWait),
+        ] {
+            for drop_it in [false, true] {
+                if !drop_it && matches!(state, SynSent | SynReceived) {
+                    let mut p = Peer::in_state(state, isns);
+                    assert_eq!(p.c.close_write(), Err(UserError::NotConnected));
+                    continue;
+                }
+                let mut p = Peer::in_state(state, isns);
+                let seq = p.c.snd.nxt;
+                if drop_it {
+                    p.c.close(p.now);
+                } else {
+                    assert_eq!(p.c.close_write(), Ok(()));
+                }
+                let sent = p.drain();
+                assert_eq!(p.c.state(), next);
+                assert_eq!(sent.len(), usize::from(fin), "{state}: {sent:?}");
+                for s in sent {
+                    assert!(s.is(FIN_ACK));
+                    assert_eq!(s.head.seq, seq);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn close_in_syn_received_sends_the_fin_after_the_handshake() {
+    // RFC 9293 3.10.4: queued until ESTABLISHED.
+    for isns in ISNS {
+        let mut p = Peer::in_state(SynReceived, isns);
+        p.c.close(p.now);
+        assert!(p.drain().is_empty());
+        let reply = p.give(ACK, b"");
+        assert!(reply.one().is(FIN_ACK));
+        assert_eq!(reply.one().head.seq, isns.ours + 1);
+        assert_eq!(p.c.state(), FinWait1);
+        p.give(FIN_ACK, b"");
+        assert_eq!(p.c.state(), TimeWait);
+    }
+}
+
+#[test]
 fn fin_in_every_state() {
     // In order, and after it the same FIN again: acknowledged, and nothing else.
     for isns in ISNS {

@@ -67,13 +67,13 @@ impl Connection {
             return Break(Verdict::Dropped(DropReason::Paws));
         }
         if self.is_crossing_syn_ack(seg) {
-            self.rcv.ack.now();
             return Continue(InWindow { seg, seq: self.rcv.nxt, text: &[], fin: false });
         }
         let (nxt, wnd) = (self.rcv.nxt, self.rcv.window());
         let len = seg.seq_len();
         let end = seg.seq + len;
         let acceptable = match (len, wnd) {
+            _ if self.is_last_of_handshake(seg) => true,
             (0, 0) => seg.seq == nxt,
             (0, _) => seg.seq.within(nxt, wnd),
             // MUST-66: at a zero window, the RST, ACK and URG of a segment at RCV.NXT count.
@@ -99,6 +99,15 @@ impl Connection {
             && seg.seq == self.rcv.irs
     }
 
+    /// The ACK that completes a passive open may stand, or begin, in front of the text that came
+    /// with the SYN and was taken already.
+    fn is_last_of_handshake(&self, seg: &Segment<'_>) -> bool {
+        self.snd.una == self.snd.iss
+            && seg.seq == self.rcv.irs + 1
+            && seg.flags.contains(Flags::ACK)
+            && !seg.flags.intersects(Flags::SYN | Flags::RST)
+    }
+
     fn cut_to_window<'a, 's>(&self, seg: &'a Segment<'s>, end: SeqNum) -> InWindow<'a, 's> {
         let syn = u32::from(seg.flags.contains(Flags::SYN));
         let mut seq = seg.seq + syn;
@@ -116,7 +125,8 @@ impl Connection {
             let room = if seq.before(limit) { limit.distance_from(seq) as usize } else { 0 };
             text = &text[..room.min(text.len())];
         }
-        if fin && end.after(self.rcv.edge + 1) {
+        // A FIN before text that we have is a lie; the text stands.
+        if fin && (end.after(self.rcv.edge + 1) || end.at_or_before(self.rcv.nxt)) {
             fin = false;
         }
         InWindow { seg, seq, text, fin }
@@ -144,16 +154,24 @@ impl Connection {
     /// An unacceptable segment is answered by an ACK; without text, at a limited rate, so that
     /// two confused ends don't answer each other for ever.
     fn answer_unacceptable(&mut self, now: Instant, seg: &Segment<'_>) {
-        if seg.payload.is_empty() && !seg.flags.intersects(Flags::SYN | Flags::FIN) {
-            self.challenge(now);
+        let at_once = if self.phase == Phase::SynReceived {
+            // The peer repeats its SYN, and gets the SYN-ACK again.
+            seg.flags.contains(Flags::SYN)
         } else {
+            // RFC 5961 4.2 and 7: a SYN is challenged out of the window too.
+            !seg.flags.contains(Flags::SYN)
+                && (!seg.payload.is_empty() || seg.flags.contains(Flags::FIN))
+        };
+        if at_once {
             self.rcv.ack.now();
+        } else {
+            self.challenge(now);
         }
     }
 
     /// RFC 5961 7
     fn challenge(&mut self, now: Instant) {
-        if self.challenge.allows(now, &self.config) && self.owed == Owed::Nothing {
+        if self.owed == Owed::Nothing && self.challenge.allows(now, &self.config) {
             self.owed = Owed::ChallengeAck;
         }
     }
@@ -265,20 +283,28 @@ impl Connection {
 
     /// Eighth step: FIN, in order or kept until the text before it has come.
     fn accept_fin(&mut self, now: Instant, s: &InWindow<'_, '_>) {
-        let Phase::Synchronized(mut t) = self.phase else { return };
+        let Phase::Synchronized(t) = self.phase else { return };
         if !t.peer_may_send() {
             return;
         }
-        if s.fin && self.rcv.fin.is_none() {
+        if s.fin {
             let at = s.seg.seq
                 + u32::from(s.seg.flags.contains(Flags::SYN))
                 + s.seg.payload.len() as u32;
             // A FIN before text that was received beyond it is a lie; the text stands.
-            if self.rcv.buffer.highest().is_none_or(|h| h.at_or_before(at)) {
+            if self.rcv.fin.is_none()
+                && self.rcv.buffer.highest().is_none_or(|h| h.at_or_before(at))
+            {
                 self.rcv.fin = Some(at);
             }
             self.rcv.ack.now();
         }
+        self.take_fin(now);
+    }
+
+    /// The peer's FIN counts once all text before it has come.
+    pub(super) fn take_fin(&mut self, now: Instant) {
+        let Phase::Synchronized(mut t) = self.phase else { return };
         if self.rcv.fin != Some(self.rcv.nxt) {
             return;
         }

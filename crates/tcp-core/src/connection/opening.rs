@@ -53,8 +53,7 @@ impl Connection {
         c.recovery.on_sent(half.sent_at, half.isn, 1);
         if half.retransmitted() {
             c.recovery.on_retransmitted(half.sent_at, half.isn, 1);
-            // RFC 6298 5.7
-            c.recovery.rto_mut().on_syn_timed_out();
+            c.begin_slowly();
         }
         if let Some(early) = &half.early {
             c.keep_syn_text(early, half.early_fin);
@@ -101,6 +100,7 @@ impl Connection {
         }
         if !seg.payload.is_empty() || seg.flags.contains(Flags::FIN) {
             self.keep_syn_text(seg.payload, seg.flags.contains(Flags::FIN));
+            self.take_fin(now);
         }
         self.last_received = now;
         Verdict::Accepted
@@ -109,9 +109,20 @@ impl Connection {
     /// A SYN-ACK answers our SYN: ESTABLISHED.
     fn establish(&mut self, now: Instant, seg: &Segment<'_>) {
         self.phase = Phase::Synchronized(Teardown::Open);
+        if self.attempts > 0 {
+            self.begin_slowly();
+        }
         self.take_ack(now, seg);
         self.rcv.ack.now();
         self.after_synchronized(now);
+    }
+
+    /// Our SYN or SYN-ACK was lost: the first flight is one segment (RFC 5681 3.1) and the RTO
+    /// begins at 3 s, until the first measurement (RFC 6298 5.7).
+    fn begin_slowly(&mut self) {
+        let mss = self.mss();
+        self.congestion = Congestion::with_window(self.config.congestion, mss, mss);
+        self.recovery.rto_mut().on_syn_timed_out();
     }
 
     /// Both ends agree on the sequence numbers.
@@ -158,12 +169,12 @@ impl Connection {
     /// Text and FIN of a SYN wait until the connection is synchronized (RFC 9293 3.10.7.2 and
     /// 3.10.7.3); the window we offer later covers them.
     fn keep_syn_text(&mut self, text: &[u8], fin: bool) {
-        let text = &text[..text.len().min(self.rcv.limit)];
-        let taken = self.rcv.buffer.insert(self.rcv.nxt, 0, text).advance;
+        let fits = &text[..text.len().min(self.rcv.limit)];
+        let taken = self.rcv.buffer.insert(self.rcv.nxt, 0, fits).advance;
         self.rcv.nxt += taken;
         self.rcv.edge = self.rcv.edge.max(self.rcv.nxt);
         self.stats.octets_in += u64::from(taken);
-        if fin {
+        if fin && taken as usize == text.len() {
             self.rcv.fin = Some(self.rcv.nxt);
         }
         self.rcv.ack.now();
@@ -186,11 +197,19 @@ impl Connection {
             return Err(Verdict::DroppedReset(DropReason::BadAck));
         }
         self.phase = Phase::Synchronized(Teardown::Open);
-        let wnd = u32::from(seg.window) << self.snd.shift;
-        self.take_peer_window(seg.seq, seg.ack, wnd);
+        if self.attempts > 0 {
+            self.begin_slowly();
+        }
+        // RFC 7323 2.2: a crossing SYN-ACK is a SYN, its window is not scaled.
+        let crossing = seg.flags.contains(Flags::SYN);
+        let shift = if crossing { 0 } else { self.snd.shift };
+        self.take_peer_window(seg.seq, seg.ack, u32::from(seg.window) << shift);
         self.after_synchronized(now);
         self.finish_syn_text();
         self.owed = Owed::Nothing;
+        if crossing {
+            self.rcv.ack.now();
+        }
         Ok(())
     }
 }

@@ -142,11 +142,10 @@ impl Connection {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn check_readable(&self, wanted: usize) -> Result<(), UserError> {
-        if self.rcv.buffer.readable() > 0 {
-            return Ok(());
-        }
         match self.phase {
+            // Text of a SYN waits for the handshake: a forged SYN delivers nothing.
             Phase::SynSent | Phase::SynReceived => Err(UserError::NotConnected),
+            _ if self.rcv.buffer.readable() > 0 => Ok(()),
             // MUST-12: an orderly end reads as 0 octets, anything else as its error.
             Phase::Ended(End::Closed) => Ok(()),
             Phase::Ended(e) => Err(UserError::Ended(e)),
@@ -237,15 +236,17 @@ impl Connection {
             Phase::Ended(_) => {}
             // RFC 9293 3.10.4: before anything was synchronized, nobody has to know.
             Phase::SynSent => self.finish(End::Aborted),
-            Phase::SynReceived => self.finish_with_reset(End::Aborted),
             Phase::Synchronized(_) if self.state() == State::TimeWait => {}
-            Phase::Synchronized(_) => self.close_synchronized(now),
+            // RFC 9293 3.10.4: in SYN-RECEIVED the FIN waits for ESTABLISHED.
+            Phase::SynReceived | Phase::Synchronized(_) => self.close_live(now),
         }
     }
 
-    fn close_synchronized(&mut self, now: Instant) {
+    fn close_live(&mut self, now: Instant) {
         if self.rcv.buffer.readable() > 0 || self.rcv.buffer.out_of_order() > 0 {
-            self.abort();
+            // SHLD-3, in CLOSING and LAST-ACK too, where an abort would be silent.
+            self.discard_received();
+            self.finish_with_reset(End::Aborted);
             return;
         }
         match self.options.linger {
@@ -266,9 +267,7 @@ impl Connection {
     /// something of us (RFC 9293 3.10.5). What the application had not read is discarded.
     pub fn abort(&mut self) {
         self.reader = Reader::Gone;
-        let left = self.rcv.buffer.readable();
-        self.rcv.buffer.consume(left);
-        self.rcv.buffer.release_if_empty();
+        self.discard_received();
         match self.state() {
             State::Closed => {}
             State::SynSent | State::TimeWait => self.finish(End::Aborted),
@@ -277,6 +276,12 @@ impl Connection {
             }
             _ => self.finish_with_reset(End::Aborted),
         }
+    }
+
+    fn discard_received(&mut self) {
+        let left = self.rcv.buffer.readable();
+        self.rcv.buffer.consume(left);
+        self.rcv.buffer.release_if_empty();
     }
 
     /// The options as they are.

@@ -63,11 +63,13 @@ impl ReceiveSpace {
         }
     }
 
-    /// The peer's initial sequence number is known.
+    /// The peer's initial sequence number is known. The window that our SYN offered, if one went
+    /// out before, begins here.
     pub(crate) fn start(&mut self, now: Instant, irs: SeqNum) {
+        let offered = self.window();
         self.irs = irs;
         self.nxt = irs + 1;
-        self.edge = self.nxt;
+        self.edge = self.nxt + offered;
         self.tune_at = now;
         self.tune_read = self.nxt;
     }

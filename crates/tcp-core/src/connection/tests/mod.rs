@@ -1,12 +1,20 @@
-//! What does a connection say, and when? Conversations with a scripted peer under virtual time,
-//! one behaviour a file.
+//! How does a connection behave? Conversations with one end or between two, a behaviour a file.
 
+mod acceptability;
 mod acks;
 mod buffers;
+mod closing;
+mod ends;
+mod half_open;
+mod harness;
 mod icmp;
 mod keepalive;
+mod opening;
+mod options;
+mod resets;
 mod retransmission;
 mod sending;
+mod states;
 mod timestamps;
 mod user_timeout;
 mod windows;

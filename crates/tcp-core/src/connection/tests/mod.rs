@@ -1,7 +1,8 @@
 //! Does a connection behave as its specifications say? Conversations with it, one behaviour a
-//! file; `harness` holds the two ways of talking to it.
+//! file; `harness` and `pair` hold the two ways of talking to it.
 
 mod harness;
+mod pair;
 
 mod acceptability;
 mod closing;

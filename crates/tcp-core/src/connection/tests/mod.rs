@@ -1,4 +1,5 @@
-//! How does a connection behave? Conversations with one end or between two, a behaviour a file.
+//! How does a connection behave? Conversations with one end (`harness`, `wire`) or between two
+//! (`pair`), a behaviour a file.
 
 mod acceptability;
 mod acks;
@@ -11,6 +12,7 @@ mod icmp;
 mod keepalive;
 mod opening;
 mod options;
+mod pair;
 mod resets;
 mod retransmission;
 mod sending;

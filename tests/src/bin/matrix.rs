@@ -82,7 +82,9 @@ fn print(name: &str, octets: u64, s: &Summary, began: Instant) {
     if !s.failed.is_empty() {
         println!("    failed seeds: {:?}", s.failed);
     }
-    for (took, seed) in s.outliers() {
-        println!("    outlier: seed {seed} took {took:?}");
+    let outliers: Vec<_> = s.outliers().collect();
+    if !outliers.is_empty() {
+        let worst: Vec<_> = outliers.iter().rev().take(3).map(|(_, seed)| *seed).collect();
+        println!("    over 10 medians: {}, the slowest with seeds {worst:?}", outliers.len());
     }
 }

@@ -6,9 +6,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use rand::Rng;
-use tcp_core::{Endpoint, Tuple};
+use tcp_core::{Endpoint, Instant, Tuple};
 
 use super::Stack;
+use super::active::Claim;
 
 /// A local address or port cannot be had.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +46,11 @@ pub(super) struct Ports {
 impl Ports {
     pub(super) fn hold_connection(&mut self, port: u16) {
         *self.connections.entry(port).or_insert(0) += 1;
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.bound.is_empty() && self.connections.is_empty()
     }
 
     pub(super) fn release_connection(&mut self, port: u16) {
@@ -116,20 +122,35 @@ impl Stack {
     }
 
     /// A free ephemeral port towards `remote` (RFC 6056 3.3.3): the hash spreads destinations,
-    /// the counter walks on. Exhausted only when every port of the range is taken towards it.
-    pub(super) fn ephemeral(&mut self, ip: IpAddr, remote: Endpoint) -> Option<Tuple> {
+    /// the counter walks on. A port that would connect to itself is passed over.
+    /// Exhausted only when every port of the range is taken towards it; before that, the place of
+    /// a TIME-WAIT record is taken.
+    pub(super) fn ephemeral(
+        &mut self,
+        now: Instant,
+        ip: IpAddr,
+        remote: Endpoint,
+    ) -> Option<Tuple> {
         let (from, count) = self.port_range();
         let at = |port| Tuple { local: Endpoint::new(ip, port), remote };
         let offset = self.isn.hash(&at(0), 2) as u32;
+        let mut reusable = None;
         for i in 0..count {
             let n = offset.wrapping_add(self.ports.counter).wrapping_add(i) % count;
             let port = from + n as u16;
             let tuple = at(port);
-            if !self.ports.clashes(ip, port) && self.claim(&tuple) {
-                self.ports.counter = self.ports.counter.wrapping_add(i + 1);
-                return Some(tuple);
+            if self.ports.clashes(ip, port) || tuple.local == tuple.remote {
+                continue;
+            }
+            match self.claim(now, &tuple) {
+                Claim::Free => {
+                    self.ports.counter = self.ports.counter.wrapping_add(i + 1);
+                    return Some(tuple);
+                }
+                Claim::Reusable => reusable = reusable.or(Some(tuple)),
+                Claim::Taken => {}
             }
         }
-        None
+        reusable
     }
 }

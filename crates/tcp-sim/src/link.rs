@@ -180,7 +180,7 @@ impl Link {
         };
         // Both are drawn, so that neither kind of loss shifts the other's stream.
         let lost = self.dice.loses(&self.config);
-        let burst_lost = self.dice.loses_in_burst(self.config.burst_loss.as_ref());
+        let burst_lost = self.dice.loses_in_burst(now, self.config.burst_loss.as_ref());
         match (lost, burst_lost) {
             (true, _) => Err(DropReason::Loss),
             (false, true) => Err(DropReason::BurstLoss),

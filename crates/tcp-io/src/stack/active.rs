@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tcp_core::config::SocketOptions;
 use tcp_core::connection::{Connection, OpenParams};
-use tcp_core::{Endpoint, Instant, Tuple};
+use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 use super::Stack;
 use super::tables::Owner;
@@ -27,7 +27,8 @@ pub struct ConnectOptions {
 pub enum OpenError {
     /// The destination is broadcast, multicast, or not a host's address (MUST-46).
     BadRemote,
-    /// The local address is not the stack's, or of the other family.
+    /// The local address is not the stack's, of the other family, or a loopback address towards
+    /// another host.
     BadLocal,
     /// The stack has no address of the destination's family.
     NoRoute,
@@ -54,6 +55,15 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
+/// Whether two endpoints can be connected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Claim {
+    Free,
+    /// Only a TIME-WAIT record stands there, and old segments can be told from new (RFC 6191 3).
+    Reusable,
+    Taken,
+}
+
 impl Stack {
     /// Connects to `remote` (RFC 9293 3.10.1, active open). The SYN comes out of
     /// [`poll_transmit`](Self::poll_transmit); [`state`](Self::state) and
@@ -74,22 +84,27 @@ impl Stack {
             Some(_) => return Err(OpenError::BadLocal),
             None => self.source_for(remote.ip).ok_or(OpenError::NoRoute)?,
         };
+        if ip.is_loopback() && !self.is_local(remote.ip) {
+            // RFC 1122 3.2.1.3 (g): such an address never leaves the host.
+            return Err(OpenError::BadLocal);
+        }
         if self.connections.len() >= self.config.max_connections {
             return Err(OpenError::TooMany);
         }
         let fixed = options.local.map_or(0, |a| a.port());
         let tuple = if fixed == 0 {
-            self.ephemeral(ip, remote).ok_or(OpenError::NoPorts)?
+            self.ephemeral(now, ip, remote).ok_or(OpenError::NoPorts)?
         } else {
             let t = Tuple { local: Endpoint::new(ip, fixed), remote };
-            if self.demux.contains(&t) {
+            if self.claim(now, &t) == Claim::Taken {
                 return Err(OpenError::InUse);
             }
             t
         };
+        let isn = self.isn.isn(now, &tuple);
         let open = OpenParams {
             tuple,
-            isn: self.isn.isn(now, &tuple),
+            isn: self.succeed(&tuple).map_or(isn, |least| isn.max(least)),
             timestamp_offset: self.isn.timestamp_offset(&tuple),
             mtu: self.mtu_to(&tuple),
         };
@@ -138,11 +153,23 @@ impl Stack {
             .map(super::Cidr::address)
     }
 
-    /// Whether a tuple is free, taking a TIME-WAIT record's place if that is safe.
-    pub(super) fn claim(&mut self, t: &Tuple) -> bool {
+    /// Whether a connection of our own may use these endpoints.
+    pub(super) fn claim(&self, now: Instant, t: &Tuple) -> Claim {
         match self.demux.find(t) {
-            None => true,
-            Some(Owner::TimeWait(_) | Owner::HalfOpen(_) | Owner::Connection(_)) => false,
+            None => Claim::Free,
+            Some(Owner::TimeWait(slot)) => match self.time_wait.slots.get(slot as usize) {
+                Some(e) if e.record.reusable(now) => Claim::Reusable,
+                _ => Claim::Taken,
+            },
+            Some(Owner::HalfOpen(_) | Owner::Connection(_)) => Claim::Taken,
         }
+    }
+
+    /// Takes a reusable TIME-WAIT record's place; returns the successor's least ISN.
+    fn succeed(&mut self, t: &Tuple) -> Option<SeqNum> {
+        let Some(Owner::TimeWait(slot)) = self.demux.find(t) else { return None };
+        let least = self.time_wait.slots.get(slot as usize)?.record.successor_isn();
+        self.remove_time_wait(slot);
+        Some(least)
     }
 }

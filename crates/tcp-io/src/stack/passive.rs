@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use slab::Slab;
@@ -13,7 +12,7 @@ use tcp_core::wire::Segment;
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
-use super::ports::BindError;
+use super::ports::{BindError, Bound};
 use super::tables::{ConnEntry, HalfOpenEntry, Owner, Token};
 use super::{ConnectionRow, Stack};
 use crate::cell::{ConnCell, ListenerCell};
@@ -77,6 +76,12 @@ struct Listener {
     syn_backlog: usize,
 }
 
+impl Listener {
+    fn bound(&self) -> Bound {
+        Bound { ip: self.cell.local().ip, v6_only: self.v6_only }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
     slots: Slab<Listener>,
@@ -95,17 +100,31 @@ impl Listeners {
     }
 
     /// The listener for a local endpoint: one on exactly this address before a wildcard.
-    pub(super) fn find(&self, local: Endpoint) -> Option<ListenerId> {
+    fn find(&self, local: Endpoint) -> Option<ListenerId> {
         let ids = self.by_port.get(&local.port)?;
         let takes = |id: &&ListenerId, exact: bool| {
             let Some(l) = self.slots.get(id.slot as usize) else { return false };
-            let at = l.cell.local().ip;
-            if exact { at == local.ip } else { covers(at, local.ip, l.v6_only) }
+            let at = l.bound();
+            if exact { at.ip == local.ip } else { at.covers(local.ip) }
         };
         ids.iter()
             .find(|id| takes(id, true))
             .or_else(|| ids.iter().find(|id| takes(id, false)))
             .copied()
+    }
+
+    /// The listener that takes a request for a local endpoint, or why it can't; none if nobody
+    /// listens there.
+    pub(super) fn admit(&self, local: Endpoint) -> Option<Result<ListenerId, PacketDrop>> {
+        let id = self.find(local)?;
+        let l = self.slots.get(id.slot as usize)?;
+        Some(if !l.cell.has_room() {
+            Err(PacketDrop::AcceptQueueFull)
+        } else if l.half_open >= l.syn_backlog {
+            Err(PacketDrop::SynQueueFull)
+        } else {
+            Ok(id)
+        })
     }
 
     pub(super) fn ids(&self) -> Vec<ListenerId> {
@@ -132,14 +151,6 @@ impl Listeners {
     }
 }
 
-/// Whether a wildcard address takes segments for `ip`; the IPv6 wildcard takes both families.
-fn covers(wildcard: IpAddr, ip: IpAddr, v6_only: bool) -> bool {
-    match wildcard {
-        IpAddr::V4(a) => a.is_unspecified() && ip.is_ipv4(),
-        IpAddr::V6(a) => a.is_unspecified() && (ip.is_ipv6() || !v6_only),
-    }
-}
-
 impl Stack {
     /// Listens on an address (RFC 9293 3.10.1, passive open). Port 0 chooses one; see
     /// [`listener_addr`](Self::listener_addr).
@@ -151,16 +162,16 @@ impl Stack {
         addr: std::net::SocketAddr,
         options: ListenOptions,
     ) -> Result<ListenerId, ListenError> {
-        let local = if options.bound { Endpoint::from(addr) } else { self.bind(addr, true)? };
+        let wanted = Bound { ip: addr.ip(), v6_only: options.v6_only };
+        let local = if options.bound {
+            Endpoint::from(addr)
+        } else {
+            self.bind_as(addr.port(), wanted, true)?
+        };
         let clash = self.listeners.by_port.get(&local.port).is_some_and(|ids| {
-            ids.iter().any(|id| {
-                self.listeners.slots.get(id.slot as usize).is_some_and(|l| {
-                    let at = l.cell.local().ip;
-                    at == local.ip
-                        || covers(at, local.ip, l.v6_only)
-                        || covers(local.ip, at, options.v6_only)
-                })
-            })
+            ids.iter()
+                .filter_map(|id| self.listeners.slots.get(id.slot as usize))
+                .any(|l| l.bound().clashes(wanted))
         });
         if clash {
             if !options.bound {
@@ -224,23 +235,16 @@ impl Stack {
         now: Instant,
         tuple: &Tuple,
         seg: &Segment<'_>,
-        least_isn: Option<SeqNum>,
     ) -> Result<(), PacketDrop> {
-        let found = if Self::is_request(seg) { self.listeners.find(tuple.local) } else { None };
-        let Some(id) = found else { return self.refuse(tuple, seg) };
-        let Some(l) = self.listeners.listener(id) else { return self.refuse(tuple, seg) };
-        if !l.cell.has_room() {
-            return Err(PacketDrop::AcceptQueueFull);
-        }
-        if l.half_open >= l.syn_backlog {
-            return Err(PacketDrop::SynQueueFull);
-        }
-        l.half_open += 1;
-        self.insert_half_open(now, id, tuple, seg, least_isn);
+        let found = if Self::is_request(seg) { self.listeners.admit(tuple.local) } else { None };
+        let Some(admitted) = found else { return self.refuse(tuple, seg) };
+        self.insert_half_open(now, admitted?, tuple, seg, None);
         Ok(())
     }
 
-    fn insert_half_open(
+    /// A request becomes a half-open record, for a listener that has admitted it. `least_isn` is
+    /// the least initial sequence number of a successor.
+    pub(super) fn insert_half_open(
         &mut self,
         now: Instant,
         listener: ListenerId,
@@ -248,6 +252,9 @@ impl Stack {
         seg: &Segment<'_>,
         least_isn: Option<SeqNum>,
     ) {
+        if let Some(l) = self.listeners.listener(listener) {
+            l.half_open += 1;
+        }
         let isn = self.isn.isn(now, tuple);
         let open = OpenParams {
             tuple: *tuple,
@@ -285,12 +292,9 @@ impl Stack {
         if self.connections.len() >= self.config.max_connections {
             return Err(PacketDrop::TooManyConnections);
         }
-        let e = self.half_open.slots.remove(slot as usize);
-        self.wheel.cancel(e.timer);
-        self.half_open.text -= e.record.early_len();
-        self.listeners.half_open_gone(e.listener);
+        let Some(record) = self.take_half_open(slot) else { return Ok(()) };
         let mtu = self.mtu_to(tuple);
-        let conn = Connection::from_half_open(now, e.record, mtu, self.tcp.clone());
+        let conn = Connection::from_half_open(now, record, mtu, self.tcp.clone());
         let cell = self.insert_connection(conn);
         self.counters.passive_opens += 1;
         let id = cell.id();

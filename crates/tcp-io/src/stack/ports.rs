@@ -6,9 +6,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use rand::Rng;
-use tcp_core::{Endpoint, Tuple};
+use tcp_core::{Endpoint, Instant, Tuple};
 
 use super::Stack;
+use super::active::Claim;
 
 /// A local address or port cannot be had.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,9 +34,37 @@ impl fmt::Display for BindError {
 
 impl std::error::Error for BindError {}
 
+/// An address that is bound, or is to be: an unspecified one stands for many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound {
+    pub(super) ip: IpAddr,
+    /// The unspecified IPv6 address stands for IPv6 only.
+    pub(super) v6_only: bool,
+}
+
+impl Bound {
+    /// Whether this is a wildcard for `ip`; the IPv6 wildcard stands for both families.
+    pub(super) fn covers(self, ip: IpAddr) -> bool {
+        match self.ip {
+            IpAddr::V4(a) => a.is_unspecified() && ip.is_ipv4(),
+            IpAddr::V6(a) => a.is_unspecified() && (ip.is_ipv6() || !self.v6_only),
+        }
+    }
+
+    pub(super) fn clashes(self, other: Bound) -> bool {
+        self.ip == other.ip || self.covers(other.ip) || other.covers(self.ip)
+    }
+}
+
+impl From<IpAddr> for Bound {
+    fn from(ip: IpAddr) -> Bound {
+        Bound { ip, v6_only: false }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Ports {
-    bound: HashMap<u16, Vec<IpAddr>>,
+    bound: HashMap<u16, Vec<Bound>>,
     /// Connections and TIME-WAIT records by local port.
     connections: HashMap<u16, u32>,
     /// RFC 6056 3.3.3: advances with every choice.
@@ -47,6 +76,11 @@ impl Ports {
         *self.connections.entry(port).or_insert(0) += 1;
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.bound.is_empty() && self.connections.is_empty()
+    }
+
     pub(super) fn release_connection(&mut self, port: u16) {
         if let Some(n) = self.connections.get_mut(&port) {
             *n -= 1;
@@ -56,14 +90,8 @@ impl Ports {
         }
     }
 
-    fn clashes(&self, ip: IpAddr, port: u16) -> bool {
-        self.bound.get(&port).is_some_and(|all| {
-            all.iter().any(|b| {
-                *b == ip
-                    || (b.is_unspecified() && (b.is_ipv6() || ip.is_ipv4()))
-                    || (ip.is_unspecified() && (ip.is_ipv6() || b.is_ipv4()))
-            })
-        })
+    fn clashes(&self, wanted: Bound, port: u16) -> bool {
+        self.bound.get(&port).is_some_and(|all| all.iter().any(|b| b.clashes(wanted)))
     }
 }
 
@@ -74,26 +102,35 @@ impl Stack {
     /// # Errors
     /// If the address is not the stack's, or the port is taken.
     pub fn bind(&mut self, addr: SocketAddr, reuse: bool) -> Result<Endpoint, BindError> {
-        let ip = addr.ip();
+        self.bind_as(addr.port(), addr.ip().into(), reuse)
+    }
+
+    pub(super) fn bind_as(
+        &mut self,
+        port: u16,
+        wanted: Bound,
+        reuse: bool,
+    ) -> Result<Endpoint, BindError> {
+        let ip = wanted.ip;
         if !ip.is_unspecified() && !self.is_local(ip) {
             return Err(BindError::NotLocal);
         }
-        let port = match addr.port() {
-            0 => self.free_port(ip).ok_or(BindError::NoPorts)?,
+        let port = match port {
+            0 => self.free_port(wanted).ok_or(BindError::NoPorts)?,
             p => p,
         };
         let left_over = self.ports.connections.contains_key(&port) && !reuse;
-        if left_over || self.ports.clashes(ip, port) {
+        if left_over || self.ports.clashes(wanted, port) {
             return Err(BindError::InUse);
         }
-        self.ports.bound.entry(port).or_default().push(ip);
+        self.ports.bound.entry(port).or_default().push(wanted);
         Ok(Endpoint::new(ip, port))
     }
 
     /// Gives a bound address back.
     pub fn unbind(&mut self, local: Endpoint) {
         let Some(all) = self.ports.bound.get_mut(&local.port) else { return };
-        if let Some(i) = all.iter().position(|b| *b == local.ip) {
+        if let Some(i) = all.iter().position(|b| b.ip == local.ip) {
             all.swap_remove(i);
         }
         if all.is_empty() {
@@ -107,29 +144,46 @@ impl Stack {
         (from, u32::from(to.max(from) - from) + 1)
     }
 
-    fn free_port(&mut self, ip: IpAddr) -> Option<u16> {
+    fn free_port(&mut self, wanted: Bound) -> Option<u16> {
         let (from, count) = self.port_range();
         let start = self.rng.random_range(0..count);
         (0..count)
             .map(|i| from + ((start + i) % count) as u16)
-            .find(|p| !self.ports.clashes(ip, *p) && !self.ports.connections.contains_key(p))
+            .find(|p| !self.ports.clashes(wanted, *p) && !self.ports.connections.contains_key(p))
     }
 
     /// A free ephemeral port towards `remote` (RFC 6056 3.3.3): the hash spreads destinations,
-    /// the counter walks on. Exhausted only when every port of the range is taken towards it.
-    pub(super) fn ephemeral(&mut self, ip: IpAddr, remote: Endpoint) -> Option<Tuple> {
+    /// the counter walks on. A port that would connect to itself is passed over.
+    /// Exhausted only when every port of the range is taken towards it; before that, the place of
+    /// a TIME-WAIT record is taken.
+    pub(super) fn ephemeral(
+        &mut self,
+        now: Instant,
+        ip: IpAddr,
+        remote: Endpoint,
+    ) -> Option<Tuple> {
         let (from, count) = self.port_range();
         let at = |port| Tuple { local: Endpoint::new(ip, port), remote };
         let offset = self.isn.hash(&at(0), 2) as u32;
+        let mut reusable = None;
         for i in 0..count {
-            let n = offset.wrapping_add(self.ports.counter).wrapping_add(i) % count;
+            // In 64 bits: a wrap of the sum would begin again at the first port, not go on.
+            let sum = u64::from(offset) + u64::from(self.ports.counter) + u64::from(i);
+            let n = sum % u64::from(count);
             let port = from + n as u16;
             let tuple = at(port);
-            if !self.ports.clashes(ip, port) && self.claim(&tuple) {
-                self.ports.counter = self.ports.counter.wrapping_add(i + 1);
-                return Some(tuple);
+            if self.ports.clashes(ip.into(), port) || tuple.local == tuple.remote {
+                continue;
+            }
+            match self.claim(now, &tuple) {
+                Claim::Free => {
+                    self.ports.counter = self.ports.counter.wrapping_add(i + 1);
+                    return Some(tuple);
+                }
+                Claim::Reusable => reusable = reusable.or(Some(tuple)),
+                Claim::Taken => {}
             }
         }
-        None
+        reusable
     }
 }

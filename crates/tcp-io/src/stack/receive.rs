@@ -72,7 +72,7 @@ impl Stack {
             return Err(PacketDrop::NotUnicast);
         }
         // MUST-63, RFC 1122 3.2.1.3
-        if p.src.is_multicast() || p.src.is_unspecified() || broadcast(p.src) {
+        if p.src.is_multicast() || p.src.is_unspecified() || broadcast(p.src) || is_mapped(p.src) {
             return Err(PacketDrop::BadSource);
         }
         if !looped && (p.src.is_loopback() || p.dst.is_loopback() || self.is_local(p.src)) {
@@ -102,7 +102,7 @@ impl Stack {
             Some(Owner::Connection(id)) => self.to_connection(now, id, &tuple, &seg, from.piece),
             Some(Owner::HalfOpen(slot)) => self.to_half_open(now, slot, &tuple, &seg, from.piece),
             Some(Owner::TimeWait(slot)) => self.to_time_wait(now, slot, &tuple, &seg),
-            None => self.to_listener(now, &tuple, &seg, None),
+            None => self.to_listener(now, &tuple, &seg),
         }
     }
 
@@ -180,12 +180,16 @@ impl Stack {
             }
             TimeWaitVerdict::Over => self.remove_time_wait(slot),
             TimeWaitVerdict::NewConnection(least) => {
-                if self.listeners.find(tuple.local).is_some() {
-                    self.remove_time_wait(slot);
-                    return self.to_listener(now, tuple, seg, Some(least));
-                }
                 let ack = e.record.ack(now);
-                self.answer_bare(tuple, ack);
+                match self.listeners.admit(tuple.local) {
+                    Some(admitted) => {
+                        // A request that is turned away costs the record nothing.
+                        let listener = admitted?;
+                        self.remove_time_wait(slot);
+                        self.insert_half_open(now, listener, tuple, seg, Some(least));
+                    }
+                    None => self.answer_bare(tuple, ack),
+                }
             }
         }
         Ok(())
@@ -213,4 +217,10 @@ impl Stack {
     pub(super) fn is_request(seg: &Segment<'_>) -> bool {
         seg.flags.contains(Flags::SYN) && !seg.flags.intersects(Flags::ACK | Flags::RST)
     }
+}
+
+/// An IPv4-mapped address in an IPv6 header: no host has it, and the application would take the
+/// peer for an IPv4 host.
+fn is_mapped(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(a) if a.to_ipv4_mapped().is_some())
 }

@@ -87,10 +87,6 @@ impl Demux {
         self.map.get(&Key::from(t)).copied()
     }
 
-    pub(super) fn contains(&self, t: &Tuple) -> bool {
-        self.map.contains_key(&Key::from(t))
-    }
-
     pub(super) fn insert(&mut self, t: &Tuple, owner: Owner) {
         self.map.insert(Key::from(t), owner);
     }

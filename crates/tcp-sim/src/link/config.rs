@@ -73,7 +73,9 @@ pub enum QueueLimit {
 
 /// The Gilbert-Elliott model: a good state without loss and a bad one with it. The state may
 /// change before each packet. The mean burst is `1 / leave` packets long; the mean loss is
-/// `loss * enter / (enter + leave)`.
+/// `loss * enter / (enter + leave)`. After [`MEMORY`](Self::MEMORY) without a packet the state is
+/// good again: a fade passes with time too, or every one of a sender's lone retransmissions, each
+/// twice as late as the one before, would meet the same burst.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BurstLoss {
     /// Probability, at each packet in the good state, that the bad state begins with it.
@@ -82,6 +84,11 @@ pub struct BurstLoss {
     pub leave: f64,
     /// Probability that a packet in the bad state is lost.
     pub loss: f64,
+}
+
+impl BurstLoss {
+    /// How long a bad state lasts without packets.
+    pub const MEMORY: Duration = Duration::from_millis(100);
 }
 
 /// Deliberate reordering.

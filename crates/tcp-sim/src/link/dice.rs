@@ -7,6 +7,8 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use tcp_core::Instant;
+
 use super::config::{BurstLoss, LinkConfig};
 
 /// All streams of one link.
@@ -16,6 +18,8 @@ pub(super) struct Dice {
     burst: SmallRng,
     duplicate: SmallRng,
     in_burst: bool,
+    /// When the chain last moved.
+    burst_at: Instant,
     /// Draws for the packet itself.
     pub(super) original: CopyDice,
     /// Draws for its duplicate.
@@ -40,6 +44,7 @@ impl Dice {
             burst: stream(1),
             duplicate: stream(2),
             in_burst: false,
+            burst_at: Instant::ZERO,
             original: copy(3),
             extra: copy(6),
         }
@@ -50,7 +55,9 @@ impl Dice {
     }
 
     /// Moves the Gilbert-Elliott chain by one packet and says whether that packet is lost.
-    pub(super) fn loses_in_burst(&mut self, burst: Option<&BurstLoss>) -> bool {
+    pub(super) fn loses_in_burst(&mut self, now: Instant, burst: Option<&BurstLoss>) -> bool {
+        let quiet = now.since(std::mem::replace(&mut self.burst_at, now));
+        self.in_burst &= quiet < BurstLoss::MEMORY;
         let Some(burst) = burst else {
             self.in_burst = false;
             return false;

@@ -126,6 +126,21 @@ fn certainties_are_certain() {
 }
 
 #[test]
+fn a_burst_passes_with_time() {
+    let config = LinkConfig::default().burst_loss(0.5, 0.0, 1.0);
+    let mut link = Link::new(config, 7);
+    let mut now = Instant::ZERO;
+    let mut lost = |link: &mut Link, wait| {
+        now += wait;
+        matches!(link.push(now, vec![0; 40]), Fate::Dropped(DropReason::BurstLoss))
+    };
+    while !lost(&mut link, MS) {}
+    assert!((0..1000).all(|_| lost(&mut link, 99 * MS)), "never left while packets come");
+    let later = (0..1000).filter(|_| lost(&mut link, 100 * MS)).count();
+    assert!((400..600).contains(&later), "{later} of 1000");
+}
+
+#[test]
 fn burst_loss_comes_in_bursts() {
     let (enter, leave) = (0.01, 0.25);
     let mut link = Link::new(LinkConfig::default().burst_loss(enter, leave, 1.0), 13);

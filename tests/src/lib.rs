@@ -1,3 +1,4 @@
-//! Applications and helpers that the whole-stack tests share.
+//! Applications and helpers that the whole-stack tests and the fuzz targets share.
 
+pub mod fuzz;
 pub mod transfer;

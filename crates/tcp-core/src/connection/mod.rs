@@ -72,6 +72,9 @@ pub struct Connection {
     attempts: u32,
     /// Unanswered window or keepalive probes in a row.
     probes: u32,
+    /// Window probes since the window was last open, answered or not: the exponent of their
+    /// interval (SHLD-30).
+    window_backoff: u32,
     /// When recovery began and its first retransmission is not out yet.
     retransmit_first: bool,
     /// The cork's 200 ms are over.
@@ -246,6 +249,7 @@ impl Connection {
             reader: Reader::Here,
             attempts: 0,
             probes: 0,
+            window_backoff: 0,
             retransmit_first: false,
             uncorked: false,
             opened_at: now,

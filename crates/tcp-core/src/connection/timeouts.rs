@@ -91,6 +91,7 @@ impl Connection {
             return;
         }
         self.probes += 1;
+        self.window_backoff += 1;
         self.probe = Some(Probe::Window);
     }
 

@@ -239,7 +239,8 @@ impl Connection {
             Hold::Window if self.recovery.is_empty() => {
                 // SHLD-29, SHLD-30: after one RTO, then with exponential back-off.
                 let base = self.recovery.rto().current();
-                let wait = base.saturating_mul(1 << self.probes.min(16)).min(self.config.rto_max);
+                let factor = 1 << self.window_backoff.min(16);
+                let wait = base.saturating_mul(factor).min(self.config.rto_max);
                 self.timers.set_if_idle(Timer::Probe, now + wait);
                 if let Some(t) = self.options.user_timeout {
                     self.timers.set_if_idle(Timer::UserTimeout, now + t);

@@ -107,8 +107,8 @@ pub fn run(input: &Input) {
 
 impl EndConfig {
     fn side(&self, who: Who, tuple: Tuple) -> Side {
-        let receive = usize::from(self.receive).max(1);
-        let send = usize::from(self.send).max(1);
+        let receive = usize::from(self.receive).max(1024);
+        let send = usize::from(self.send).max(1024);
         let grown = |n: usize| if self.grows { n * 16 } else { n };
         let config = TcpConfig {
             sack: self.sack,

@@ -1,7 +1,8 @@
-//! Applications and helpers that the whole-stack tests share.
+//! Applications and helpers that the whole-stack tests and the fuzz targets share.
 
 pub mod app;
 pub mod closing;
 pub mod matrix;
 pub mod scenario;
+pub mod fuzz;
 pub mod transfer;

@@ -63,10 +63,8 @@ impl Net {
         addr: SocketAddr,
         options: ConnectOptions,
     ) -> io::Result<TcpStream> {
-        if self.handle.phase() != Phase::Running {
-            return Err(error::stack_ended());
-        }
         let cell = self.handle.with_stack(|stack, now| {
+            self.check_running()?;
             let id = stack.connect(now, addr, options).map_err(error::from_open)?;
             stack.connection_cell(id).ok_or_else(error::stack_ended)
         })?;
@@ -96,14 +94,20 @@ impl Net {
         addr: SocketAddr,
         options: ListenOptions,
     ) -> io::Result<TcpListener> {
-        if self.handle.phase() != Phase::Running {
-            return Err(error::stack_ended());
-        }
         self.handle.with_stack(|stack, _| {
+            self.check_running()?;
             let id = stack.listen(addr, options).map_err(error::from_listen)?;
             let cell = stack.listener_cell(id).ok_or_else(error::stack_ended)?;
             Ok(TcpListener::new(self.clone(), id, cell))
         })
+    }
+
+    /// To be asked under the stack's lock, under which it ends.
+    fn check_running(&self) -> io::Result<()> {
+        match self.handle.phase() {
+            Phase::Running => Ok(()),
+            Phase::Closing | Phase::Ended => Err(error::stack_ended()),
+        }
     }
 
     /// The stack's own addresses.

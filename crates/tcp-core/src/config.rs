@@ -156,9 +156,9 @@ pub struct SocketOptions {
     pub linger: Linger,
     /// How long data may stay unacknowledged (MUST-21; RFC 5482 semantics, local only).
     pub user_timeout: Option<Duration>,
-    /// Fixed send buffer limit in octets; none: auto-tuned.
+    /// Fixed send buffer limit in octets, at least 1 KiB; none: auto-tuned.
     pub send_buffer: Option<usize>,
-    /// Fixed receive buffer limit in octets; none: auto-tuned.
+    /// Fixed receive buffer limit in octets, at least 1 KiB; none: auto-tuned.
     pub receive_buffer: Option<usize>,
     /// TTL or hop limit of our packets (MUST-49). Linux: 64.
     pub hop_limit: u8,

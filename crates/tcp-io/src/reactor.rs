@@ -117,8 +117,9 @@ impl Handle {
         stack.abort_all();
         // A last drain wakes everybody who waits.
         stack.transmit(now, &mut |_| true);
-        drop(stack);
+        // Under the lock: whoever sees another phase there opens nothing that nobody would end.
         self.0.phase.store(2, Ordering::Release);
+        drop(stack);
         self.0.ended.notify_waiters();
     }
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
+use tcp_core::wire::{Flags, MAX_HEADER_LEN, Options, Segment, SegmentError, Timestamps};
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 /// The check that failed; its number is the program's exit status.
@@ -12,13 +13,17 @@ pub enum Failed {
     Sequence = 1,
     Time = 2,
     Names = 3,
+    Wire = 4,
+    Conversation = 5,
 }
 
 /// All checks, up to the first that fails.
 pub fn run() -> Result<(), Failed> {
     expect(sequence(), Failed::Sequence)?;
     expect(time(), Failed::Time)?;
-    expect(names(), Failed::Names)
+    expect(names(), Failed::Names)?;
+    expect(wire(), Failed::Wire)?;
+    expect(crate::conversation::holds(), Failed::Conversation)
 }
 
 fn expect(holds: bool, otherwise: Failed) -> Result<(), Failed> {
@@ -43,4 +48,20 @@ fn names() -> bool {
     let end = |port| Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let tuple = Tuple { local: end(80), remote: end(49_152) };
     tuple.flipped().flipped() == tuple && tuple.flipped() != tuple
+}
+
+/// A segment survives the way to octets and back; garbage is an error.
+fn wire() -> bool {
+    let options = Options {
+        mss: Some(1460),
+        timestamps: Some(Timestamps { value: 1, echo: 2 }),
+        ..Options::default()
+    };
+    let syn =
+        Segment { seq: SeqNum(7), flags: Flags::SYN, window: 9, options, ..Segment::default() };
+    let mut octets = [0; MAX_HEADER_LEN];
+    let len = syn.emit_header(&mut octets);
+    Segment::parse(&octets[..len]) == Ok(syn)
+        && Segment::parse(&octets[..19]) == Err(SegmentError::TooShort)
+        && Segment::parse(&[0; 20]) == Err(SegmentError::BadDataOffset)
 }

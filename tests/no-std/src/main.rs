@@ -9,6 +9,7 @@ extern crate alloc;
 
 mod bump;
 mod checks;
+mod conversation;
 
 use core::ffi::{c_char, c_int};
 use core::panic::PanicInfo;

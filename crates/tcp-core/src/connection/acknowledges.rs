@@ -134,7 +134,7 @@ impl Connection {
 
     /// Tells the application that it may write, once a third of the buffer is free: a wake for
     /// every ACK would cost more than it brings.
-    fn notify_room(&mut self) {
+    pub(super) fn notify_room(&mut self) {
         self.tune_send_buffer();
         if self.snd.buffer.len() <= self.snd.limit / 3 * 2 {
             self.notify(Events::WRITABLE);
@@ -143,14 +143,10 @@ impl Connection {
 
     /// The buffer holds two congestion windows, so that an ACK always finds something to send.
     fn tune_send_buffer(&mut self) {
-        let limits = self.config.send_buffer;
-        self.snd.limit = match self.options.send_buffer {
-            Some(fixed) => fixed,
-            None => {
-                let wanted = (self.congestion.window() as usize).saturating_mul(2);
-                self.snd.limit.max(wanted.min(limits.max))
-            }
-        };
+        if self.options.send_buffer.is_none() {
+            let wanted = (self.congestion.window() as usize).saturating_mul(2);
+            self.snd.limit = self.snd.limit.max(wanted.min(self.config.send_buffer.max));
+        }
     }
 
     /// Text or a FIN that the peer has not acknowledged.

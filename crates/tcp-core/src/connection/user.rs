@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::{Connection, End, Phase, Reader, State, Timer};
+use super::{Connection, End, Events, Phase, Reader, State, Timer};
 use crate::Instant;
 use crate::config::{Linger, SocketOptions};
 use crate::error::{Unreachable, UserError};
@@ -17,6 +17,14 @@ const SMALL_RING: usize = 8 << 10;
 
 /// How long nothing must arrive before a large empty ring is given back.
 const QUIET: core::time::Duration = core::time::Duration::from_secs(1);
+
+/// Bounds of a buffer limit that an application sets: below, nothing would move; above, sequence
+/// numbers would be ambiguous (RFC 7323 2.3). Linux's lower bound is about 2 KiB.
+const BUFFER_BOUNDS: (usize, usize) = (1 << 10, 1 << 30);
+
+fn buffer_limit(wanted: usize) -> usize {
+    wanted.clamp(BUFFER_BOUNDS.0, BUFFER_BOUNDS.1)
+}
 
 impl Connection {
     /// Copies as much of `data` as there is room for into the send buffer (RFC 9293 3.10.2).
@@ -177,11 +185,7 @@ impl Connection {
             let rtt = self.recovery.rtt().smoothed().unwrap_or_default();
             self.rcv.tune(now, rtt, self.config.receive_buffer);
         }
-        if let Phase::Synchronized(t) = self.phase {
-            if t.peer_may_send() && self.rcv.update_is_due(self.rcv.segment_size) {
-                self.rcv.ack.now();
-            }
-        }
+        self.offer_room();
         if self.rcv.buffer.readable() == 0 {
             self.release_ring(now);
         }
@@ -217,6 +221,8 @@ impl Connection {
             Phase::Synchronized(_) => {}
         }
         self.snd.fin_queued = true;
+        // Who waits for room has to learn that there will be none.
+        self.notify(Events::WRITABLE);
         self.on_close_in_order();
         Ok(())
     }
@@ -298,10 +304,10 @@ impl Connection {
             self.rcv.ack.now();
         }
         if let Some(n) = o.send_buffer {
-            self.snd.limit = n;
+            self.snd.limit = buffer_limit(n);
         }
         if let Some(n) = o.receive_buffer {
-            self.rcv.limit = n;
+            self.rcv.limit = buffer_limit(n);
         }
         if (o.keepalive_on, o.keepalive) != (was.keepalive_on, was.keepalive) {
             self.arm_keepalive(now.min(self.last_received.max(self.opened_at)));
@@ -315,6 +321,26 @@ impl Connection {
         if !self.options.cork {
             self.timers.cancel(Timer::Cork);
             self.uncorked = false;
+        }
+        self.after_buffer_change(was.send_buffer, was.receive_buffer);
+    }
+
+    /// A larger buffer lets a writer or the peer go on that found the smaller one full.
+    fn after_buffer_change(&mut self, send: Option<usize>, receive: Option<usize>) {
+        if self.options.send_buffer != send {
+            self.notify_room();
+        }
+        if self.options.receive_buffer != receive {
+            self.offer_room();
+        }
+    }
+
+    /// Tells the peer of a larger window, if that is due.
+    fn offer_room(&mut self) {
+        if let Phase::Synchronized(t) = self.phase {
+            if t.peer_may_send() && self.rcv.update_is_due(self.rcv.segment_size) {
+                self.rcv.ack.now();
+            }
         }
     }
 

@@ -90,6 +90,7 @@ impl HalfOpen {
     ) -> HalfOpen {
         let text = &syn.payload[..syn.payload.len().min(keep_text)];
         let whole = text.len() == syn.payload.len();
+        let scaled = config.window_scaling && syn.options.window_scale.is_some();
         HalfOpen {
             tuple: open.tuple,
             isn: open.isn,
@@ -102,7 +103,7 @@ impl HalfOpen {
                 window: syn.window,
             },
             timestamp_offset: open.timestamp_offset,
-            window: config.receive_buffer.initial.min(0xffff) as u16,
+            window: first_window(config, scaled),
             mtu: open.mtu.min(0xffff) as u16,
             retries: 0,
             early_fin: syn.flags.contains(Flags::FIN) && whole,
@@ -244,4 +245,12 @@ impl HalfOpen {
         self.deadline = now + wait;
         true
     }
+}
+
+/// The window of the SYN-ACK, where it is not scaled, and of later ACKs, where it may be: a
+/// multiple of the scale's unit, so that both mean the same right edge (SHLD-14, RFC 7323 2.4).
+fn first_window(config: &TcpConfig, scaled: bool) -> u16 {
+    let unit = if scaled { 1usize << config.window_scale() } else { 1 };
+    let most = 0xffff / unit * unit;
+    config.receive_buffer.initial.min(most).next_multiple_of(unit) as u16
 }

@@ -42,9 +42,10 @@ impl ReceiveSpace {
 
     /// The window field of a SYN: never scaled (RFC 7323 2.2).
     pub(crate) fn syn_window_field(&mut self) -> u16 {
-        let wnd = self.limit.min(0xffff) as u16;
-        self.edge = self.nxt + u32::from(wnd);
-        wnd
+        let wnd = self.limit.min(0xffff) as u32;
+        // SHLD-14: a SYN-ACK that is sent again takes nothing back that an ACK has offered.
+        self.edge = self.edge.max(self.nxt + wnd);
+        self.window().min(0xffff) as u16
     }
 
     /// Whether reading has opened the window enough to tell a peer that may be blocked.

@@ -2,6 +2,7 @@
 //! nobody has accepted, bounded by the backlog.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -38,11 +39,11 @@ pub enum AcceptError {
     Closed,
 }
 
-impl std::fmt::Display for AcceptError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            AcceptError::Closed => f.write_str("the listener is closed"),
-        }
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AcceptError::Closed => "the listener is closed",
+        })
     }
 }
 
@@ -87,11 +88,7 @@ impl ListenerCell {
         }
         i.queue.push_back(conn);
         let mut wake = WakeList::default();
-        if let Some((_, w)) = i.waiting.pop_front() {
-            wake.push(w);
-        } else if let Some(w) = i.slot.take() {
-            wake.push(w);
-        }
+        i.pick(&mut wake);
         drop(i);
         wake.wake_all();
         Ok(())
@@ -152,9 +149,7 @@ impl ListenerCell {
         i.waiting.retain(|(n, _)| *n != key);
         let mut wake = WakeList::default();
         if i.waiting.len() == before && !i.queue.is_empty() {
-            if let Some((_, w)) = i.waiting.pop_front() {
-                wake.push(w);
-            }
+            i.pick(&mut wake);
         }
         drop(i);
         wake.wake_all();
@@ -189,6 +184,14 @@ impl ListenerCell {
 }
 
 impl Inner {
+    /// Whom a connection concerns: the task that has waited longest, or else the one that polls.
+    fn pick(&mut self, wake: &mut WakeList) {
+        let first = self.waiting.pop_front().map(|(_, w)| w);
+        if let Some(w) = first.or_else(|| self.slot.take()) {
+            wake.push(w);
+        }
+    }
+
     fn wait(&mut self, waker: &Waker, key: &mut Option<usize>) {
         if let Some(k) = *key {
             if let Some((_, w)) = self.waiting.iter_mut().find(|(n, _)| *n == k) {

@@ -1,0 +1,96 @@
+//! Are options kept, and do they hold?
+mod common;
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use common::{ADDR, net, on_both, pair, pattern};
+use tcp_async::{Keepalive, TcpSocket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[test]
+fn a_stream_keeps_its_options() {
+    on_both(|| async {
+        let (a, _b, _l) = pair(&net()).await;
+        for on in [true, false] {
+            a.set_nodelay(on).unwrap();
+            assert_eq!(a.nodelay().unwrap(), on);
+            a.set_quickack(on).unwrap();
+            assert_eq!(a.quickack().unwrap(), on);
+        }
+        for linger in [Some(Duration::from_secs(3)), None] {
+            a.set_linger(linger).unwrap();
+            assert_eq!(a.linger().unwrap(), linger);
+        }
+        a.set_ttl(7).unwrap();
+        assert_eq!(a.ttl().unwrap(), 7);
+        for wrong in [0, 256] {
+            assert_eq!(a.set_ttl(wrong).unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+        assert_eq!(a.keepalive(), None);
+        let k = Keepalive { count: 2, ..Keepalive::default() };
+        a.set_keepalive(Some(k));
+        assert_eq!(a.keepalive(), Some(k));
+        a.set_keepalive(None);
+        assert_eq!(a.keepalive(), None);
+        a.set_user_timeout(Some(Duration::from_secs(9)));
+        assert_eq!(a.user_timeout(), Some(Duration::from_secs(9)));
+    });
+}
+
+#[test]
+fn options_of_a_socket_hold_for_its_stream() {
+    on_both(|| async {
+        let net = net();
+        let _l = net.listen((ADDR, 80)).await.unwrap();
+        let s = TcpSocket::on(&net, true);
+        s.set_nodelay(true).unwrap();
+        s.set_keepalive(true).unwrap();
+        s.set_linger(Some(Duration::from_secs(1))).unwrap();
+        s.set_tos_v4(0xb8).unwrap();
+        s.set_send_buffer_size(10_000).unwrap();
+        s.set_recv_buffer_size(20_000).unwrap();
+        s.set_reuseaddr(true).unwrap();
+        assert!(s.nodelay().unwrap() && s.keepalive().unwrap() && s.reuseaddr().unwrap());
+        assert_eq!(s.linger().unwrap(), Some(Duration::from_secs(1)));
+        assert_eq!(s.tos_v4().unwrap(), 0xb8);
+        assert_eq!(s.set_tos_v4(256).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            (s.send_buffer_size().unwrap(), s.recv_buffer_size().unwrap()),
+            (10_000, 20_000)
+        );
+        assert_eq!(s.set_reuseport(true).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert!(!s.reuseport().unwrap());
+        let stream = s.connect("10.0.0.1:80".parse().unwrap()).await.unwrap();
+        assert!(stream.nodelay().unwrap() && stream.keepalive().is_some());
+        assert_eq!(stream.linger().unwrap(), Some(Duration::from_secs(1)));
+        assert_eq!(stream.info().send_buffer, 10_000);
+        assert_eq!(stream.info().receive_buffer, 20_000);
+    });
+}
+
+#[test]
+fn the_smallest_buffers_still_carry_text() {
+    on_both(|| async {
+        let net = net();
+        let listener = net.listen((ADDR, 80)).await.unwrap();
+        let s = TcpSocket::on(&net, true);
+        s.set_send_buffer_size(0).unwrap();
+        s.set_recv_buffer_size(0).unwrap();
+        let mut a = s.connect("10.0.0.1:80".parse().unwrap()).await.unwrap();
+        let (mut b, _) = listener.accept().await.unwrap();
+        let text = pattern(20_000);
+        let (mut at_a, mut at_b) = (vec![0; text.len()], vec![0; text.len()]);
+        let (mut ar, mut aw) = a.split();
+        let (mut br, mut bw) = b.split();
+        let (w1, w2, r1, r2) = tokio::join!(
+            aw.write_all(&text),
+            bw.write_all(&text),
+            ar.read_exact(&mut at_a),
+            br.read_exact(&mut at_b),
+        );
+        w1.and(w2).unwrap();
+        r1.and(r2).unwrap();
+        assert!(at_a == text && at_b == text);
+    });
+}

@@ -136,7 +136,9 @@ impl Stack {
         let offset = self.isn.hash(&at(0), 2) as u32;
         let mut reusable = None;
         for i in 0..count {
-            let n = offset.wrapping_add(self.ports.counter).wrapping_add(i) % count;
+            // In 64 bits: a wrap of the sum would begin again at the first port, not go on.
+            let sum = u64::from(offset) + u64::from(self.ports.counter) + u64::from(i);
+            let n = sum % u64::from(count);
             let port = from + n as u16;
             let tuple = at(port);
             if self.ports.clashes(ip, port) || tuple.local == tuple.remote {

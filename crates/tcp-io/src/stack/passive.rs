@@ -95,7 +95,7 @@ impl Listeners {
     }
 
     /// The listener for a local endpoint: one on exactly this address before a wildcard.
-    pub(super) fn find(&self, local: Endpoint) -> Option<ListenerId> {
+    fn find(&self, local: Endpoint) -> Option<ListenerId> {
         let ids = self.by_port.get(&local.port)?;
         let takes = |id: &&ListenerId, exact: bool| {
             let Some(l) = self.slots.get(id.slot as usize) else { return false };
@@ -106,6 +106,20 @@ impl Listeners {
             .find(|id| takes(id, true))
             .or_else(|| ids.iter().find(|id| takes(id, false)))
             .copied()
+    }
+
+    /// The listener that takes a request for a local endpoint, or why it can't; none if nobody
+    /// listens there.
+    pub(super) fn admit(&self, local: Endpoint) -> Option<Result<ListenerId, PacketDrop>> {
+        let id = self.find(local)?;
+        let l = self.slots.get(id.slot as usize)?;
+        Some(if !l.cell.has_room() {
+            Err(PacketDrop::AcceptQueueFull)
+        } else if l.half_open >= l.syn_backlog {
+            Err(PacketDrop::SynQueueFull)
+        } else {
+            Ok(id)
+        })
     }
 
     pub(super) fn ids(&self) -> Vec<ListenerId> {
@@ -224,23 +238,16 @@ impl Stack {
         now: Instant,
         tuple: &Tuple,
         seg: &Segment<'_>,
-        least_isn: Option<SeqNum>,
     ) -> Result<(), PacketDrop> {
-        let found = if Self::is_request(seg) { self.listeners.find(tuple.local) } else { None };
-        let Some(id) = found else { return self.refuse(tuple, seg) };
-        let Some(l) = self.listeners.listener(id) else { return self.refuse(tuple, seg) };
-        if !l.cell.has_room() {
-            return Err(PacketDrop::AcceptQueueFull);
-        }
-        if l.half_open >= l.syn_backlog {
-            return Err(PacketDrop::SynQueueFull);
-        }
-        l.half_open += 1;
-        self.insert_half_open(now, id, tuple, seg, least_isn);
+        let found = if Self::is_request(seg) { self.listeners.admit(tuple.local) } else { None };
+        let Some(admitted) = found else { return self.refuse(tuple, seg) };
+        self.insert_half_open(now, admitted?, tuple, seg, None);
         Ok(())
     }
 
-    fn insert_half_open(
+    /// A request becomes a half-open record, for a listener that has admitted it. `least_isn` is
+    /// the least initial sequence number of a successor.
+    pub(super) fn insert_half_open(
         &mut self,
         now: Instant,
         listener: ListenerId,
@@ -248,6 +255,9 @@ impl Stack {
         seg: &Segment<'_>,
         least_isn: Option<SeqNum>,
     ) {
+        if let Some(l) = self.listeners.listener(listener) {
+            l.half_open += 1;
+        }
         let isn = self.isn.isn(now, tuple);
         let open = OpenParams {
             tuple: *tuple,

@@ -102,7 +102,7 @@ impl Stack {
             Some(Owner::Connection(id)) => self.to_connection(now, id, &tuple, &seg, from.piece),
             Some(Owner::HalfOpen(slot)) => self.to_half_open(now, slot, &tuple, &seg, from.piece),
             Some(Owner::TimeWait(slot)) => self.to_time_wait(now, slot, &tuple, &seg),
-            None => self.to_listener(now, &tuple, &seg, None),
+            None => self.to_listener(now, &tuple, &seg),
         }
     }
 
@@ -180,12 +180,16 @@ impl Stack {
             }
             TimeWaitVerdict::Over => self.remove_time_wait(slot),
             TimeWaitVerdict::NewConnection(least) => {
-                if self.listeners.find(tuple.local).is_some() {
-                    self.remove_time_wait(slot);
-                    return self.to_listener(now, tuple, seg, Some(least));
-                }
                 let ack = e.record.ack(now);
-                self.answer_bare(tuple, ack);
+                match self.listeners.admit(tuple.local) {
+                    Some(admitted) => {
+                        // A request that is turned away costs the record nothing.
+                        let listener = admitted?;
+                        self.remove_time_wait(slot);
+                        self.insert_half_open(now, listener, tuple, seg, Some(least));
+                    }
+                    None => self.answer_bare(tuple, ack),
+                }
             }
         }
         Ok(())

@@ -27,7 +27,8 @@ pub struct ConnectOptions {
 pub enum OpenError {
     /// The destination is broadcast, multicast, or not a host's address (MUST-46).
     BadRemote,
-    /// The local address is not the stack's, or of the other family.
+    /// The local address is not the stack's, of the other family, or a loopback address towards
+    /// another host.
     BadLocal,
     /// The stack has no address of the destination's family.
     NoRoute,
@@ -83,6 +84,10 @@ impl Stack {
             Some(_) => return Err(OpenError::BadLocal),
             None => self.source_for(remote.ip).ok_or(OpenError::NoRoute)?,
         };
+        if ip.is_loopback() && !self.is_local(remote.ip) {
+            // RFC 1122 3.2.1.3 (g): such an address never leaves the host.
+            return Err(OpenError::BadLocal);
+        }
         if self.connections.len() >= self.config.max_connections {
             return Err(OpenError::TooMany);
         }

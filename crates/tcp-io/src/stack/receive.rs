@@ -72,7 +72,7 @@ impl Stack {
             return Err(PacketDrop::NotUnicast);
         }
         // MUST-63, RFC 1122 3.2.1.3
-        if p.src.is_multicast() || p.src.is_unspecified() || broadcast(p.src) {
+        if p.src.is_multicast() || p.src.is_unspecified() || broadcast(p.src) || is_mapped(p.src) {
             return Err(PacketDrop::BadSource);
         }
         if !looped && (p.src.is_loopback() || p.dst.is_loopback() || self.is_local(p.src)) {
@@ -217,4 +217,10 @@ impl Stack {
     pub(super) fn is_request(seg: &Segment<'_>) -> bool {
         seg.flags.contains(Flags::SYN) && !seg.flags.intersects(Flags::ACK | Flags::RST)
     }
+}
+
+/// An IPv4-mapped address in an IPv6 header: no host has it, and the application would take the
+/// peer for an IPv4 host.
+fn is_mapped(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(a) if a.to_ipv4_mapped().is_some())
 }

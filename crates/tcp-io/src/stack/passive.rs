@@ -295,12 +295,9 @@ impl Stack {
         if self.connections.len() >= self.config.max_connections {
             return Err(PacketDrop::TooManyConnections);
         }
-        let e = self.half_open.slots.remove(slot as usize);
-        self.wheel.cancel(e.timer);
-        self.half_open.text -= e.record.early_len();
-        self.listeners.half_open_gone(e.listener);
+        let Some(record) = self.take_half_open(slot) else { return Ok(()) };
         let mtu = self.mtu_to(tuple);
-        let conn = Connection::from_half_open(now, e.record, mtu, self.tcp.clone());
+        let conn = Connection::from_half_open(now, record, mtu, self.tcp.clone());
         let cell = self.insert_connection(conn);
         self.counters.passive_opens += 1;
         let id = cell.id();

@@ -2,6 +2,7 @@
 //! and bounds (RFC 9293 3.6.1, 3.10.8).
 
 use tcp_core::Instant;
+use tcp_core::listen::HalfOpen;
 use tcp_core::time_wait::TimeWait;
 
 use super::Stack;
@@ -23,14 +24,21 @@ impl Stack {
     }
 
     pub(super) fn remove_half_open(&mut self, slot: u32) {
-        let Some(e) = self.half_open.slots.try_remove(slot as usize) else { return };
+        if let Some(record) = self.take_half_open(slot) {
+            self.demux.remove(&record.tuple, Owner::HalfOpen(slot));
+        }
+    }
+
+    /// Takes a record out of every table but the demultiplexer, where its connection follows it.
+    pub(super) fn take_half_open(&mut self, slot: u32) -> Option<HalfOpen> {
+        let e = self.half_open.slots.try_remove(slot as usize)?;
         self.wheel.cancel(e.timer);
         self.half_open.text -= e.record.early_len();
-        self.demux.remove(&e.record.tuple, Owner::HalfOpen(slot));
         self.listeners.half_open_gone(e.listener);
         if self.half_open.slots.is_empty() && self.half_open.slots.capacity() > 1024 {
             self.half_open.slots = slab::Slab::new();
         }
+        Some(e.record)
     }
 
     /// MUST-13: the quiet time runs in a record of its own.

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use slab::Slab;
@@ -13,7 +12,7 @@ use tcp_core::wire::Segment;
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
-use super::ports::BindError;
+use super::ports::{BindError, Bound};
 use super::tables::{ConnEntry, HalfOpenEntry, Owner, Token};
 use super::{ConnectionRow, Stack};
 use crate::cell::{ConnCell, ListenerCell};
@@ -77,6 +76,12 @@ struct Listener {
     syn_backlog: usize,
 }
 
+impl Listener {
+    fn bound(&self) -> Bound {
+        Bound { ip: self.cell.local().ip, v6_only: self.v6_only }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
     slots: Slab<Listener>,
@@ -99,8 +104,8 @@ impl Listeners {
         let ids = self.by_port.get(&local.port)?;
         let takes = |id: &&ListenerId, exact: bool| {
             let Some(l) = self.slots.get(id.slot as usize) else { return false };
-            let at = l.cell.local().ip;
-            if exact { at == local.ip } else { covers(at, local.ip, l.v6_only) }
+            let at = l.bound();
+            if exact { at.ip == local.ip } else { at.covers(local.ip) }
         };
         ids.iter()
             .find(|id| takes(id, true))
@@ -146,14 +151,6 @@ impl Listeners {
     }
 }
 
-/// Whether a wildcard address takes segments for `ip`; the IPv6 wildcard takes both families.
-fn covers(wildcard: IpAddr, ip: IpAddr, v6_only: bool) -> bool {
-    match wildcard {
-        IpAddr::V4(a) => a.is_unspecified() && ip.is_ipv4(),
-        IpAddr::V6(a) => a.is_unspecified() && (ip.is_ipv6() || !v6_only),
-    }
-}
-
 impl Stack {
     /// Listens on an address (RFC 9293 3.10.1, passive open). Port 0 chooses one; see
     /// [`listener_addr`](Self::listener_addr).
@@ -165,16 +162,16 @@ impl Stack {
         addr: std::net::SocketAddr,
         options: ListenOptions,
     ) -> Result<ListenerId, ListenError> {
-        let local = if options.bound { Endpoint::from(addr) } else { self.bind(addr, true)? };
+        let wanted = Bound { ip: addr.ip(), v6_only: options.v6_only };
+        let local = if options.bound {
+            Endpoint::from(addr)
+        } else {
+            self.bind_as(addr.port(), wanted, true)?
+        };
         let clash = self.listeners.by_port.get(&local.port).is_some_and(|ids| {
-            ids.iter().any(|id| {
-                self.listeners.slots.get(id.slot as usize).is_some_and(|l| {
-                    let at = l.cell.local().ip;
-                    at == local.ip
-                        || covers(at, local.ip, l.v6_only)
-                        || covers(local.ip, at, options.v6_only)
-                })
-            })
+            ids.iter()
+                .filter_map(|id| self.listeners.slots.get(id.slot as usize))
+                .any(|l| l.bound().clashes(wanted))
         });
         if clash {
             if !options.bound {

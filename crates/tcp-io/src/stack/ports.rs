@@ -34,9 +34,37 @@ impl fmt::Display for BindError {
 
 impl std::error::Error for BindError {}
 
+/// An address that is bound, or is to be: an unspecified one stands for many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound {
+    pub(super) ip: IpAddr,
+    /// The unspecified IPv6 address stands for IPv6 only.
+    pub(super) v6_only: bool,
+}
+
+impl Bound {
+    /// Whether this is a wildcard for `ip`; the IPv6 wildcard stands for both families.
+    pub(super) fn covers(self, ip: IpAddr) -> bool {
+        match self.ip {
+            IpAddr::V4(a) => a.is_unspecified() && ip.is_ipv4(),
+            IpAddr::V6(a) => a.is_unspecified() && (ip.is_ipv6() || !self.v6_only),
+        }
+    }
+
+    pub(super) fn clashes(self, other: Bound) -> bool {
+        self.ip == other.ip || self.covers(other.ip) || other.covers(self.ip)
+    }
+}
+
+impl From<IpAddr> for Bound {
+    fn from(ip: IpAddr) -> Bound {
+        Bound { ip, v6_only: false }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Ports {
-    bound: HashMap<u16, Vec<IpAddr>>,
+    bound: HashMap<u16, Vec<Bound>>,
     /// Connections and TIME-WAIT records by local port.
     connections: HashMap<u16, u32>,
     /// RFC 6056 3.3.3: advances with every choice.
@@ -62,14 +90,8 @@ impl Ports {
         }
     }
 
-    fn clashes(&self, ip: IpAddr, port: u16) -> bool {
-        self.bound.get(&port).is_some_and(|all| {
-            all.iter().any(|b| {
-                *b == ip
-                    || (b.is_unspecified() && (b.is_ipv6() || ip.is_ipv4()))
-                    || (ip.is_unspecified() && (ip.is_ipv6() || b.is_ipv4()))
-            })
-        })
+    fn clashes(&self, wanted: Bound, port: u16) -> bool {
+        self.bound.get(&port).is_some_and(|all| all.iter().any(|b| b.clashes(wanted)))
     }
 }
 
@@ -80,26 +102,35 @@ impl Stack {
     /// # Errors
     /// If the address is not the stack's, or the port is taken.
     pub fn bind(&mut self, addr: SocketAddr, reuse: bool) -> Result<Endpoint, BindError> {
-        let ip = addr.ip();
+        self.bind_as(addr.port(), addr.ip().into(), reuse)
+    }
+
+    pub(super) fn bind_as(
+        &mut self,
+        port: u16,
+        wanted: Bound,
+        reuse: bool,
+    ) -> Result<Endpoint, BindError> {
+        let ip = wanted.ip;
         if !ip.is_unspecified() && !self.is_local(ip) {
             return Err(BindError::NotLocal);
         }
-        let port = match addr.port() {
-            0 => self.free_port(ip).ok_or(BindError::NoPorts)?,
+        let port = match port {
+            0 => self.free_port(wanted).ok_or(BindError::NoPorts)?,
             p => p,
         };
         let left_over = self.ports.connections.contains_key(&port) && !reuse;
-        if left_over || self.ports.clashes(ip, port) {
+        if left_over || self.ports.clashes(wanted, port) {
             return Err(BindError::InUse);
         }
-        self.ports.bound.entry(port).or_default().push(ip);
+        self.ports.bound.entry(port).or_default().push(wanted);
         Ok(Endpoint::new(ip, port))
     }
 
     /// Gives a bound address back.
     pub fn unbind(&mut self, local: Endpoint) {
         let Some(all) = self.ports.bound.get_mut(&local.port) else { return };
-        if let Some(i) = all.iter().position(|b| *b == local.ip) {
+        if let Some(i) = all.iter().position(|b| b.ip == local.ip) {
             all.swap_remove(i);
         }
         if all.is_empty() {
@@ -113,12 +144,12 @@ impl Stack {
         (from, u32::from(to.max(from) - from) + 1)
     }
 
-    fn free_port(&mut self, ip: IpAddr) -> Option<u16> {
+    fn free_port(&mut self, wanted: Bound) -> Option<u16> {
         let (from, count) = self.port_range();
         let start = self.rng.random_range(0..count);
         (0..count)
             .map(|i| from + ((start + i) % count) as u16)
-            .find(|p| !self.ports.clashes(ip, *p) && !self.ports.connections.contains_key(p))
+            .find(|p| !self.ports.clashes(wanted, *p) && !self.ports.connections.contains_key(p))
     }
 
     /// A free ephemeral port towards `remote` (RFC 6056 3.3.3): the hash spreads destinations,
@@ -141,7 +172,7 @@ impl Stack {
             let n = sum % u64::from(count);
             let port = from + n as u16;
             let tuple = at(port);
-            if self.ports.clashes(ip, port) || tuple.local == tuple.remote {
+            if self.ports.clashes(ip.into(), port) || tuple.local == tuple.remote {
                 continue;
             }
             match self.claim(now, &tuple) {

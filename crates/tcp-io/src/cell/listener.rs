@@ -2,6 +2,7 @@
 //! nobody has accepted, bounded by the backlog.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -37,6 +38,16 @@ pub enum AcceptError {
     /// The listener was closed, or its stack has ended.
     Closed,
 }
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AcceptError::Closed => f.write_str("listener closed"),
+        }
+    }
+}
+
+impl std::error::Error for AcceptError {}
 
 impl ListenerCell {
     pub(crate) fn new(local: Endpoint, backlog: usize) -> Arc<ListenerCell> {

@@ -299,6 +299,10 @@ impl Connection {
     pub fn set_options(&mut self, now: Instant, change: impl FnOnce(&mut SocketOptions)) {
         let was = self.options.clone();
         change(&mut self.options);
+        if matches!(self.phase, Phase::Ended(_)) {
+            // Nothing runs any more; a timer armed now would end it a second time.
+            return;
+        }
         let o = &self.options;
         if o.quickack && !was.quickack && self.rcv.ack.due() != crate::receive::Due::No {
             self.rcv.ack.now();

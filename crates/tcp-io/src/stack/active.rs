@@ -101,6 +101,7 @@ impl Stack {
             }
             t
         };
+        // MUST-45: the tuple never changes, so every later segment has this local address.
         let isn = self.isn.isn(now, &tuple);
         let open = OpenParams {
             tuple,

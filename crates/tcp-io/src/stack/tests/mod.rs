@@ -1,0 +1,16 @@
+//! Does the stack do what it should? One behaviour a file; the peer is written out packet by
+//! packet (`peer`), so that a test reads as a conversation.
+
+mod addresses;
+mod backlog;
+mod closing;
+mod connecting;
+mod flows;
+mod garbage;
+mod headers;
+mod icmp_errors;
+mod listening;
+mod loopback;
+mod peer;
+mod source_ports;
+mod time_waits;

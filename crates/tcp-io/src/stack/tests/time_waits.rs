@@ -1,0 +1,198 @@
+//! What does the table of TIME-WAIT records keep, for how long, and who may take a record's place?
+
+use std::time::Duration;
+
+use tcp_core::SeqNum;
+use tcp_core::connection::State;
+use tcp_core::wire::{Options, Segment, Timestamps};
+
+use super::peer::*;
+use crate::cell::ConnId;
+use crate::stack::{ConnectOptions, ListenOptions, OpenError, PacketDrop, StackConfig};
+
+const SERVER: &str = "10.0.0.1:80";
+
+/// The server closes first and is quiet; the peer's numbers stand behind its FIN.
+fn quiet_server(rig: &mut Rig, from: &str) -> Peer {
+    let l = rig.listen(SERVER);
+    let mut peer = Peer::connect(rig, from, SERVER);
+    let c = rig.accept(l).unwrap();
+    rig.stack.close_listener(l);
+    rig.stack.close(rig.now, c);
+    peer.hear(rig);
+    peer.send(rig, FIN | ACK, b"");
+    peer.hear(rig);
+    peer
+}
+
+/// The stack connects from port 5000 and closes first. With or without timestamps.
+fn quiet_client(rig: &mut Rig, timestamps: bool) -> Heard {
+    let c = client(rig).unwrap();
+    let first = rig.hear_one();
+    let ts = |echo| timestamps.then_some(Timestamps { value: 1000, echo });
+    let with = |s: Segment<'static>| {
+        let options = Options { timestamps: ts(1), ..s.options };
+        Segment { options, ..s }
+    };
+    rig.say(first.dst, first.src, with(Segment { ack: first.seq + 1, flags: SYN | ACK, ..syn() }));
+    rig.stack.close(rig.now, c);
+    rig.hear();
+    rig.say(first.dst, first.src, with(segment(FIN | ACK, IRS + 1, first.seq + 2)));
+    assert_eq!(rig.hear_one().flags, ACK);
+    assert_eq!(rig.records(), (0, 0, 1));
+    first
+}
+
+fn client(rig: &mut Rig) -> Result<ConnId, OpenError> {
+    let options = ConnectOptions { local: Some(at("10.0.0.1:5000")), options: None };
+    rig.stack.connect(rig.now, at("10.0.0.2:90"), options)
+}
+
+// MUST-13
+#[test]
+fn the_record_stays_for_60_seconds_and_answers_a_repeated_fin() {
+    let mut rig = Rig::new();
+    let mut peer = quiet_server(&mut rig, "10.0.0.2:4000");
+    assert_eq!(rig.records(), (0, 0, 1));
+    rig.wait(Duration::from_secs(30));
+    peer.nxt = peer.nxt - 1;
+    peer.send(&mut rig, FIN | ACK, b"");
+    assert_eq!(peer.hear(&mut rig).ack, peer.nxt);
+    // 2MSL runs anew.
+    rig.wait(Duration::from_millis(59_900));
+    assert_eq!(rig.records(), (0, 0, 1));
+    rig.wait(Duration::from_millis(200));
+    rig.assert_empty();
+}
+
+#[test]
+fn the_table_is_bounded_and_the_overflow_is_counted() {
+    let mut rig = Rig::with(StackConfig { max_time_wait: 2, ..config() });
+    for n in 0..4 {
+        quiet_server(&mut rig, &format!("10.0.0.2:{}", 4000 + n));
+    }
+    assert_eq!(rig.records(), (0, 0, 2));
+    assert_eq!(rig.stack.counters().time_wait_overflow, 2);
+    rig.wait(Duration::from_secs(61));
+    rig.assert_empty();
+}
+
+// MAY-2
+#[test]
+fn a_newer_syn_takes_the_place_of_a_record() {
+    let mut rig = Rig::new();
+    let mut peer = quiet_server(&mut rig, "10.0.0.2:4000");
+    let l = rig.listen(SERVER);
+    let old_end = peer.rcv;
+    peer.nxt += 1000;
+    rig.say(peer.me, peer.to, Segment { seq: peer.nxt, ..syn() });
+    let answer = rig.hear_one();
+    assert_eq!((answer.flags, answer.ack), (SYN | ACK, peer.nxt + 1));
+    assert!(answer.seq.after(old_end + 65_535), "beyond everything the old one could send");
+    assert_eq!(rig.records(), (1, 0, 0));
+    rig.say(peer.me, peer.to, segment(ACK, peer.nxt + 1, answer.seq + 1));
+    let c = rig.accept(l).unwrap();
+    assert_eq!(rig.stack.state(c), State::Established);
+}
+
+#[test]
+fn an_old_syn_and_a_syn_without_listener_keep_the_record() {
+    let mut rig = Rig::new();
+    let mut peer = quiet_server(&mut rig, "10.0.0.2:4000");
+    // Nobody listens: the record answers.
+    rig.say(peer.me, peer.to, Segment { seq: peer.nxt + 1000, ..syn() });
+    assert_eq!(peer.hear(&mut rig).flags, ACK);
+    rig.listen(SERVER);
+    rig.say(peer.me, peer.to, Segment { seq: peer.nxt - 1000, ..syn() });
+    assert_eq!(peer.hear(&mut rig).flags, ACK);
+    assert_eq!(rig.records(), (0, 0, 1));
+}
+
+#[test]
+fn a_listener_without_room_does_not_cost_the_record_its_quiet_time() {
+    let mut rig = Rig::new();
+    let peer = quiet_server(&mut rig, "10.0.0.2:4000");
+    rig.listen_with(SERVER, 0);
+    Peer::connect(&mut rig, "10.0.0.2:4001", SERVER);
+    rig.say(peer.me, peer.to, Segment { seq: peer.nxt + 1000, ..syn() });
+    rig.silence();
+    assert_eq!(rig.drops(PacketDrop::AcceptQueueFull), 1);
+    assert_eq!(rig.records(), (0, 1, 1));
+    let mut rig = Rig::new();
+    let peer = quiet_server(&mut rig, "10.0.0.2:4000");
+    let options = ListenOptions { syn_backlog: Some(0), ..ListenOptions::default() };
+    rig.stack.listen(at(SERVER), options).unwrap();
+    rig.say(peer.me, peer.to, Segment { seq: peer.nxt + 1000, ..syn() });
+    rig.silence();
+    assert_eq!(rig.drops(PacketDrop::SynQueueFull), 1);
+    assert_eq!(rig.records(), (0, 0, 1));
+}
+
+// RFC 6191
+#[test]
+fn our_own_connect_waits_a_second_and_needs_timestamps() {
+    let mut rig = Rig::new();
+    let first = quiet_client(&mut rig, true);
+    rig.wait(Duration::from_millis(900));
+    assert_eq!(client(&mut rig), Err(OpenError::InUse));
+    rig.wait(Duration::from_millis(200));
+    let c = client(&mut rig).unwrap();
+    let again = rig.hear_one();
+    assert_eq!((again.flags, again.src, again.dst), (SYN, first.src, first.dst));
+    assert!(again.seq.after(first.seq + 65_535));
+    assert_eq!((rig.records(), rig.stack.demux_count()), ((0, 1, 0), 1));
+    rig.stack.abort(c);
+    rig.silence();
+    rig.assert_empty();
+}
+
+#[test]
+fn without_timestamps_our_own_connect_waits_for_the_end_of_the_quiet_time() {
+    let mut rig = Rig::new();
+    quiet_client(&mut rig, false);
+    rig.wait(Duration::from_millis(59_000));
+    assert_eq!(client(&mut rig), Err(OpenError::InUse));
+    rig.wait(Duration::from_millis(1_100));
+    assert!(client(&mut rig).is_ok());
+}
+
+#[test]
+fn a_failed_connect_leaves_the_record_alone() {
+    let mut rig = Rig::with(StackConfig { max_connections: 1, ..config() });
+    quiet_client(&mut rig, true);
+    rig.stack.connect(rig.now, at("10.0.0.3:90"), ConnectOptions::default()).unwrap();
+    rig.wait(Duration::from_secs(2));
+    assert_eq!(client(&mut rig), Err(OpenError::TooMany));
+    assert_eq!(rig.records(), (0, 1, 1));
+}
+
+#[test]
+fn ephemeral_ports_take_free_ones_first_and_then_records() {
+    let range = StackConfig { ephemeral_ports: (5000, 5001), ..config() };
+    let mut rig = Rig::with(range);
+    quiet_client(&mut rig, true);
+    rig.wait(Duration::from_secs(2));
+    let ports: Vec<_> = (0..2)
+        .map(|_| {
+            let to = at("10.0.0.2:90");
+            let c = rig.stack.connect(rig.now, to, ConnectOptions::default()).unwrap();
+            rig.stack.info(c).unwrap().tuple.local.port
+        })
+        .collect();
+    assert_eq!(ports, [5001, 5000]);
+    assert_eq!(rig.records(), (0, 2, 0));
+    let none = rig.stack.connect(rig.now, at("10.0.0.2:90"), ConnectOptions::default());
+    assert_eq!(none, Err(OpenError::NoPorts));
+}
+
+// RFC 1337
+#[test]
+fn a_reset_ends_the_record_only_if_exact() {
+    let mut rig = Rig::new();
+    let peer = quiet_server(&mut rig, "10.0.0.2:4000");
+    rig.say(peer.me, peer.to, segment(RST, peer.nxt + 1, SeqNum(0)));
+    assert_eq!(rig.records(), (0, 0, 1));
+    rig.say(peer.me, peer.to, segment(RST, peer.nxt, SeqNum(0)));
+    rig.silence();
+    rig.assert_empty();
+}

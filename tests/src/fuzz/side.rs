@@ -177,10 +177,8 @@ impl Side {
                 matches!(c.on_segment(now, &seg, p.piece), Verdict::DroppedReset(_))
             }
         };
-        if refused {
-            if let Some(r) = reset::reply_to(&seg) {
-                self.send(&r, 0, peer, out);
-            }
+        if let Some(r) = reset::reply_to(&seg).filter(|_| refused) {
+            self.send(&r, 0, peer, out);
         }
     }
 

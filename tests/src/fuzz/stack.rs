@@ -352,12 +352,10 @@ impl World {
             }
             Op::Connect { port, fixed, loopback } => self.connect(port, fixed, loopback),
             Op::Listen(n) => self.listen(u16::from(n % 8) + 80),
-            Op::Unlisten(n) => {
-                if !self.listeners.is_empty() {
-                    let at = usize::from(n) % self.listeners.len();
-                    let id = self.listeners.remove(at);
-                    self.stack.close_listener(id);
-                }
+            Op::Unlisten(n) if !self.listeners.is_empty() => {
+                let at = usize::from(n) % self.listeners.len();
+                let id = self.listeners.remove(at);
+                self.stack.close_listener(id);
             }
             _ => {}
         }

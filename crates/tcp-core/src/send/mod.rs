@@ -109,16 +109,22 @@ impl SendSpace {
     }
 
     /// Takes the window of an acceptable segment if it is newer than the last update
-    /// (RFC 9293 3.10.7.4, fifth step). Returns whether the window changed.
+    /// (RFC 9293 3.10.7.4, fifth step). Returns whether the window changed. Call it before SND.UNA
+    /// moves.
+    ///
+    /// As on Linux, a segment that acknowledges more is newer whatever its number: a retransmission
+    /// has an old one. The window from before it would reach beyond the edge from the new SND.UNA.
     pub(crate) fn update_window(&mut self, seq: SeqNum, ack: SeqNum, wnd: u32) -> bool {
-        let newer = self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack));
+        let newer = ack.after(self.una)
+            || self.wl1.before(seq)
+            || (self.wl1 == seq && self.wl2.at_or_before(ack));
         if !newer {
             return false;
         }
         let changed = self.wnd != wnd;
         self.wnd = wnd;
         self.max_wnd = self.max_wnd.max(wnd);
-        self.wl1 = seq;
+        self.wl1 = self.wl1.max(seq);
         self.wl2 = ack;
         changed
     }
@@ -184,5 +190,15 @@ mod tests {
         assert_eq!(s.wnd, 500);
         assert!(s.update_window(SeqNum(10), s.una, 300));
         assert_eq!((s.wnd, s.max_wnd), (300, 500));
+    }
+
+    // MUST-34: a retransmission of the peer acknowledges 80 more and offers 20 at the same edge.
+    #[test]
+    fn window_is_taken_from_an_old_segment_that_acknowledges_more() {
+        let mut s = space();
+        s.nxt += 100;
+        assert!(s.update_window(SeqNum(10), s.una, 100));
+        assert!(s.update_window(SeqNum(5), s.una + 80, 20));
+        assert_eq!((s.wnd, s.wl1), (20, SeqNum(10)));
     }
 }

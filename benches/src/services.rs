@@ -42,7 +42,7 @@ impl Service {
             Service::Source => return source(&mut s).await,
             Service::Echo => echo(&mut s).await?,
             Service::Idle => {
-                s.read(&mut [0]).await?;
+                let _text_or_end = s.read(&mut [0]).await?;
             }
         }
         s.shutdown().await

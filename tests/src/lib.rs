@@ -2,7 +2,7 @@
 
 pub mod app;
 pub mod closing;
+pub mod fuzz;
 pub mod matrix;
 pub mod scenario;
-pub mod fuzz;
 pub mod transfer;

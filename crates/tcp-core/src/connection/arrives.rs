@@ -211,10 +211,10 @@ impl Connection {
         if !seg.flags.contains(Flags::ACK) {
             return Break(Verdict::Dropped(DropReason::NoAck));
         }
-        if self.phase == Phase::SynReceived {
-            if let Err(v) = self.synchronize(now, seg) {
-                return Break(v);
-            }
+        if self.phase == Phase::SynReceived
+            && let Err(v) = self.synchronize(now, seg)
+        {
+            return Break(v);
         }
         let oldest = self.snd.una - self.snd.max_wnd.min(i32::MAX as u32);
         if seg.ack.after(self.snd.nxt) || seg.ack.before(oldest) {

@@ -118,10 +118,10 @@ impl Connection {
         let mut flags = Flags::ACK;
         let fin = self.snd.fin_seq();
         if fin.is_some_and(|f| seq + len == f && range > len && self.snd.nxt.after(f)) {
-            flags = flags | Flags::FIN;
+            flags |= Flags::FIN;
         }
         if seq + len == text_end {
-            flags = flags | Flags::PSH;
+            flags |= Flags::PSH;
         }
         (len > 0 || flags.contains(Flags::FIN)).then_some(Plan {
             reason: SendReason::Retransmission,
@@ -166,9 +166,9 @@ impl Connection {
         let mut flags = Flags::ACK;
         if len == offer.unsent {
             // MUST-61, SHLD-27: the last buffered segment carries PSH.
-            flags = flags | Flags::PSH;
+            flags |= Flags::PSH;
             if fin_unsent && len < offer.window_room {
-                flags = flags | Flags::FIN;
+                flags |= Flags::FIN;
             }
         }
         Ok(Plan { reason: SendReason::Text, seq: s.nxt, len, flags, mss })

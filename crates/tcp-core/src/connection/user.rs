@@ -341,10 +341,11 @@ impl Connection {
 
     /// Tells the peer of a larger window, if that is due.
     fn offer_room(&mut self) {
-        if let Phase::Synchronized(t) = self.phase {
-            if t.peer_may_send() && self.rcv.update_is_due(self.rcv.segment_size) {
-                self.rcv.ack.now();
-            }
+        if let Phase::Synchronized(t) = self.phase
+            && t.peer_may_send()
+            && self.rcv.update_is_due(self.rcv.segment_size)
+        {
+            self.rcv.ack.now();
         }
     }
 

@@ -193,11 +193,11 @@ impl Inner {
     }
 
     fn wait(&mut self, waker: &Waker, key: &mut Option<usize>) {
-        if let Some(k) = *key {
-            if let Some((_, w)) = self.waiting.iter_mut().find(|(n, _)| *n == k) {
-                w.clone_from(waker);
-                return;
-            }
+        if let Some(k) = *key
+            && let Some((_, w)) = self.waiting.iter_mut().find(|(n, _)| *n == k)
+        {
+            w.clone_from(waker);
+            return;
         }
         let k = self.next_key;
         self.next_key = self.next_key.wrapping_add(1);

@@ -112,6 +112,10 @@ impl WakeList {
         self.0.push(w);
     }
 
+    pub(crate) fn extend(&mut self, w: Option<Waker>) {
+        self.0.extend(w);
+    }
+
     pub(crate) fn wake_all(self) {
         for w in self.0 {
             w.wake();
@@ -148,14 +152,14 @@ impl Waiters {
     /// it is polled again.
     pub(crate) fn pick(&mut self, concerned: Readiness, wake: &mut WakeList) {
         if concerned.intersects(Readiness::READABLE) {
-            self.read.take().map(|w| wake.push(w));
+            wake.extend(self.read.take());
         }
         if concerned.intersects(Readiness::WRITABLE) {
-            self.write.take().map(|w| wake.push(w));
+            wake.extend(self.write.take());
         }
         for (_, (interest, slot)) in &mut self.list {
             if concerned.intersects(interest.mask()) {
-                slot.take().map(|w| wake.push(w));
+                wake.extend(slot.take());
             }
         }
     }

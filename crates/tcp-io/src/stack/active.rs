@@ -122,10 +122,10 @@ impl Stack {
     /// MUST-46, and what Linux does with an unspecified destination: it means this host.
     fn check_remote(&self, remote: SocketAddr) -> Result<Endpoint, OpenError> {
         let mut remote = Endpoint::from(remote);
-        if let IpAddr::V6(a) = remote.ip {
-            if let Some(v4) = a.to_ipv4_mapped() {
-                remote.ip = IpAddr::V4(v4);
-            }
+        if let IpAddr::V6(a) = remote.ip
+            && let Some(v4) = a.to_ipv4_mapped()
+        {
+            remote.ip = IpAddr::V4(v4);
         }
         let broadcast = matches!(remote.ip, IpAddr::V4(a) if a.is_broadcast())
             || self.config.addresses.iter().any(|c| c.broadcast() == Some(remote.ip));

@@ -230,7 +230,7 @@ impl Stack {
     }
 
     /// A segment for no connection: for a listener, if it asks for one (RFC 9293 3.10.7.2).
-    pub(super) fn to_listener(
+    pub(super) fn for_listener(
         &mut self,
         now: Instant,
         tuple: &Tuple,
@@ -298,7 +298,7 @@ impl Stack {
         let cell = self.insert_connection(conn);
         self.counters.passive_opens += 1;
         let id = cell.id();
-        let result = self.to_connection(now, id, tuple, seg, piece);
+        let result = self.for_connection(now, id, tuple, seg, piece);
         if let Err(cell) = listener.push(cell) {
             cell.abort();
         }

@@ -99,14 +99,14 @@ impl Stack {
             remote: Endpoint::new(p.src, seg.src_port),
         };
         match self.demux.find(&tuple) {
-            Some(Owner::Connection(id)) => self.to_connection(now, id, &tuple, &seg, from.piece),
-            Some(Owner::HalfOpen(slot)) => self.to_half_open(now, slot, &tuple, &seg, from.piece),
-            Some(Owner::TimeWait(slot)) => self.to_time_wait(now, slot, &tuple, &seg),
-            None => self.to_listener(now, &tuple, &seg),
+            Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, from.piece),
+            Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, from.piece),
+            Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg),
+            None => self.for_listener(now, &tuple, &seg),
         }
     }
 
-    pub(super) fn to_connection(
+    pub(super) fn for_connection(
         &mut self,
         now: Instant,
         id: ConnId,
@@ -128,7 +128,7 @@ impl Stack {
         Ok(())
     }
 
-    fn to_half_open(
+    fn for_half_open(
         &mut self,
         now: Instant,
         slot: u32,
@@ -160,7 +160,7 @@ impl Stack {
         Ok(())
     }
 
-    fn to_time_wait(
+    fn for_time_wait(
         &mut self,
         now: Instant,
         slot: u32,

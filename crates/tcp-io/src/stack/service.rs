@@ -90,11 +90,11 @@ impl Stack {
 
     /// Puts a connection into the queue of those that get a turn.
     pub(super) fn activate(&mut self, id: ConnId) {
-        if let Some(e) = self.connections.entry(id) {
-            if !e.active {
-                e.active = true;
-                self.active.push_back(id);
-            }
+        if let Some(e) = self.connections.entry(id)
+            && !e.active
+        {
+            e.active = true;
+            self.active.push_back(id);
         }
     }
 

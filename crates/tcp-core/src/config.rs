@@ -4,7 +4,16 @@
 
 use core::time::Duration;
 
-use crate::congestion::Algorithm;
+/// The built-in congestion controllers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Algorithm {
+    /// RFC 5681.
+    Reno,
+    /// RFC 9438; the default, as in every large system.
+    // MAY-18: an algorithm other than that of RFC 5681.
+    #[default]
+    Cubic,
+}
 
 /// How far a buffer may grow: it starts at `initial` and is auto-tuned up to `max`, in octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -55,7 +55,7 @@ impl TimeWait {
             _ => false,
         };
         if seg.flags.contains(Flags::SYN) && !seg.flags.contains(Flags::ACK) {
-            // MAY-2 and RFC 6191 2: provably newer by timestamp or by sequence number.
+            // MAY-2, SHLD-4 and RFC 6191 2: provably newer by timestamp or by sequence number.
             if newer_timestamp || (!old && seg.seq.after(self.rcv_nxt)) {
                 return V::NewConnection(self.snd_nxt + 65_537);
             }

@@ -12,6 +12,7 @@ use core::time::Duration;
 pub use self::cubic::Cubic;
 pub use self::reno::Reno;
 use crate::Instant;
+pub use crate::config::Algorithm;
 
 /// No window grows beyond this: the largest that RFC 7323 2.3 lets a peer offer.
 const MAX_WINDOW: u32 = 1 << 30;
@@ -62,17 +63,6 @@ pub trait Controller: Debug + Send {
     fn slow_start_threshold(&self) -> u32;
     /// For people: `"cubic"`.
     fn name(&self) -> &'static str;
-}
-
-/// The built-in controllers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Algorithm {
-    /// RFC 5681.
-    Reno,
-    /// RFC 9438; the default, as in every large system.
-    // MAY-18: an algorithm other than that of RFC 5681.
-    #[default]
-    Cubic,
 }
 
 /// The controller of a connection, without indirect calls for the built-in ones.

@@ -33,6 +33,7 @@ pub use plan::SendReason;
 pub use timers::{Deadline, Timer};
 pub use transmit::{Limits, Transmit};
 
+pub(crate) use opening::PassiveHandshake;
 pub(crate) use transmit::advertised_mss;
 
 pub(crate) use phase::{Phase, Step, Teardown};

@@ -7,7 +7,6 @@ use super::{Connection, Events, Negotiated, Owed, Phase, Teardown, Verdict};
 use crate::config::TcpConfig;
 use crate::congestion::Congestion;
 use crate::error::{DropReason, End};
-use crate::listen::HalfOpen;
 use crate::send::SendSpace;
 use crate::wire::{Flags, Options, Segment};
 use crate::{Instant, SeqNum, Tuple};
@@ -25,6 +24,26 @@ pub struct OpenParams {
     pub mtu: u32,
 }
 
+/// What a completed passive handshake has agreed on.
+pub(crate) struct PassiveHandshake<'a> {
+    pub(crate) tuple: Tuple,
+    pub(crate) isn: SeqNum,
+    pub(crate) irs: SeqNum,
+    /// Options of the peer's SYN.
+    pub(crate) options: Options<'static>,
+    /// Window of the peer's SYN.
+    pub(crate) window: u16,
+    pub(crate) timestamp_offset: u32,
+    /// The right edge that our SYN-ACK offered.
+    pub(crate) edge: SeqNum,
+    pub(crate) mtu: u32,
+    /// When our SYN-ACK was first sent.
+    pub(crate) sent_at: Instant,
+    pub(crate) retransmitted: bool,
+    /// Text of the SYN, and whether a FIN ends it.
+    pub(crate) early: Option<(&'a [u8], bool)>,
+}
+
 impl Connection {
     /// An active open (RFC 9293 3.10.1): the SYN comes out of
     /// [`poll_transmit`](Self::poll_transmit).
@@ -35,28 +54,28 @@ impl Connection {
         c
     }
 
-    /// The connection that a half-open record has become. `on_segment` with the ACK that completed
-    /// the handshake comes next; it moves SND.UNA and takes the text.
-    pub fn from_half_open(now: Instant, half: HalfOpen, mtu: u32, config: Arc<TcpConfig>) -> Self {
-        let mss = half.peer.mss.unwrap_or(default_mss(&half.tuple));
-        let mut snd = SendSpace::new(half.isn, mtu, mss, config.send_buffer);
-        snd.nxt = half.isn + 1;
+    /// The connection that a passive handshake has become; the segment that completed it comes
+    /// next.
+    pub(crate) fn passive(now: Instant, h: PassiveHandshake<'_>, config: Arc<TcpConfig>) -> Self {
+        let mss = h.options.mss.unwrap_or(default_mss(&h.tuple));
+        let mut snd = SendSpace::new(h.isn, h.mtu, mss, config.send_buffer);
+        snd.nxt = h.isn + 1;
         let phase = Phase::Synchronized(Teardown::Open);
-        let mut c = Connection::with_phase(now, half.tuple, phase, snd, config);
-        c.rcv.timestamps.offset = half.timestamp_offset;
-        c.rcv.start(now, half.irs);
-        c.rcv.edge = half.window_edge();
+        let mut c = Connection::with_phase(now, h.tuple, phase, snd, config);
+        c.rcv.timestamps.offset = h.timestamp_offset;
+        c.rcv.start(now, h.irs);
+        c.rcv.edge = h.edge;
         c.rcv.ack.on_sent(c.rcv.nxt);
-        c.negotiate(now, &half.peer.as_options());
-        c.take_peer_window(half.irs, half.isn + 1, u32::from(half.peer.window));
+        c.negotiate(now, &h.options);
         // RFC 9293 3.10.7.2: the window of a SYN is never scaled; the ACK to come renews it.
-        c.recovery.on_sent(half.sent_at, half.isn, 1);
-        if half.retransmitted() {
-            c.recovery.on_retransmitted(half.sent_at, half.isn, 1);
+        c.take_peer_window(h.irs, h.isn + 1, u32::from(h.window));
+        c.recovery.on_sent(h.sent_at, h.isn, 1);
+        if h.retransmitted {
+            c.recovery.on_retransmitted(h.sent_at, h.isn, 1);
             c.begin_slowly();
         }
-        if let Some(early) = &half.early {
-            c.keep_syn_text(early, half.early_fin);
+        if let Some((text, fin)) = h.early {
+            c.keep_syn_text(text, fin);
         }
         c.notify(Events::ESTABLISHED | Events::WRITABLE);
         c.arm_keepalive(now);

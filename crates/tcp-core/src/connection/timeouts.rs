@@ -98,7 +98,7 @@ impl Connection {
         self.probe = Some(Probe::Window);
     }
 
-    /// Turns keepalive on, if the application asked for it.
+    /// Turns keepalive on, if the application asked for it (MAY-5).
     pub(super) fn arm_keepalive(&mut self, now: Instant) {
         let live = matches!(self.phase, Phase::Synchronized(_)) && self.state() != State::TimeWait;
         if self.options.keepalive_on && live {

@@ -58,7 +58,8 @@ impl Offer {
         if len == self.unsent { self.tail(len) } else { self.limited(len) }
     }
 
-    /// Everything that is left fits: the last segment may be partial.
+    /// Everything that is left fits: the last segment may be partial. Small writes that are held
+    /// back go as one segment later (MAY-16).
     fn tail(&self, len: u32) -> Result<u32, Hold> {
         if self.worth_waiting(len) {
             return Err(Hold::SuperSegment);

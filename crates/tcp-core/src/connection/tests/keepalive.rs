@@ -27,6 +27,7 @@ fn probes(sent: &[Sent]) -> Vec<Sent> {
 // MUST-25, MUST-24
 #[test]
 fn it_is_off_until_the_application_turns_it_on() {
+    // MAY-5
     let mut w = Wire::new();
     assert_eq!(w.conn.poll_timeout(), None);
     w.set(|o| o.keepalive_on = true);

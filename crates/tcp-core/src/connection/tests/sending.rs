@@ -49,6 +49,20 @@ fn without_nagle_every_write_goes_at_once() {
     assert_eq!(ranges(&w.sends()), [(20, 30)]);
 }
 
+// MAY-16: what is held back is aggregated into one segment.
+#[test]
+fn writes_that_are_held_back_go_as_one_segment() {
+    let mut w = Wire::new();
+    w.write(10);
+    w.sends();
+    for _ in 0..5 {
+        w.write(7);
+    }
+    assert_eq!(w.sends().len(), 0);
+    w.ack(10);
+    assert_eq!(ranges(&w.sends()), [(10, 45)]);
+}
+
 #[test]
 fn our_fin_does_not_wait_for_nagle() {
     let mut w = Wire::new();

@@ -1,0 +1,31 @@
+//! How does a half-open record become a connection? With the ACK that completes the handshake
+//! (RFC 9293 3.10.7.4, fifth step in SYN-RECEIVED).
+
+use alloc::sync::Arc;
+
+use super::HalfOpen;
+use crate::Instant;
+use crate::config::TcpConfig;
+use crate::connection::{Connection, PassiveHandshake};
+
+impl Connection {
+    /// The connection that a half-open record has become. `on_segment` with the ACK that completed
+    /// the handshake comes next; it moves SND.UNA and takes the text. `mtu` is the path MTU
+    /// towards the peer, in octets.
+    pub fn from_half_open(now: Instant, half: HalfOpen, mtu: u32, config: Arc<TcpConfig>) -> Self {
+        let handshake = PassiveHandshake {
+            tuple: half.tuple,
+            isn: half.isn,
+            irs: half.irs,
+            options: half.peer.as_options(),
+            window: half.peer.window,
+            timestamp_offset: half.timestamp_offset,
+            edge: half.window_edge(),
+            mtu,
+            sent_at: half.sent_at,
+            retransmitted: half.retransmitted(),
+            early: half.early.as_deref().map(|text| (text, half.early_fin)),
+        };
+        Connection::passive(now, handshake, config)
+    }
+}

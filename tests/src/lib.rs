@@ -3,6 +3,8 @@
 pub mod app;
 pub mod closing;
 pub mod fuzz;
+#[cfg(target_os = "linux")]
+pub mod kernel;
 pub mod matrix;
 pub mod scenario;
 pub mod transfer;

@@ -1,7 +1,7 @@
 //! Which segments does a large packet become? Segmentation in software, for devices without
 //! offload and for tests (RFC 9293 3.1; RFC 3168 6.1.2 for CWR; RFC 6864 for the IPv4 id).
 
-use super::checksum::Sum;
+use tcp_core::wire::checksum::Sum;
 use super::packet::{TxOffload, TxPacket, finish_checksum};
 
 const TCP_HEADER: usize = 20;

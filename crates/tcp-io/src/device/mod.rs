@@ -12,7 +12,6 @@
 use std::io;
 use std::task::{Context, Poll};
 
-mod checksum;
 mod gso;
 mod memory;
 mod packet;

@@ -1,7 +1,7 @@
 //! What does a packet to send look like? Headers in an inline array, shared slices of payload
 //! behind them, and the work that is left to the device (RFC 9293 3.1 for the checksum).
 
-use super::checksum::Sum;
+use tcp_core::wire::checksum::Sum;
 use super::gso::Segments;
 use bytes::Bytes;
 use smallvec::SmallVec;

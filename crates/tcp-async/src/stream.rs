@@ -96,7 +96,11 @@ impl TcpStream {
 
     /// The state of the connection (RFC 9293 3.3.2).
     pub fn state(&self) -> State {
-        self.cell.state()
+        match self.cell.state() {
+            // The quiet time belongs to a record of the stack, which outlives the connection.
+            State::Closed => self.net.handle.inspect(|s| s.state(self.cell.id())),
+            state => state,
+        }
     }
 
     /// A snapshot in the manner of `tcp_info`.

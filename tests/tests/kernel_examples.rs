@@ -1,0 +1,153 @@
+//! Do the examples do what the README says? `echo-server` and `http-get` as programs, with and
+//! without the right to open a device. Skipped if they are not built (`cargo build --examples`).
+#![cfg(target_os = "linux")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
+use stack_tests::kernel::{Namespace, OURS, connect};
+
+/// Where cargo puts the examples of the profile that this test was built with.
+fn example(name: &str) -> Option<PathBuf> {
+    let deps = std::env::current_exe().ok()?;
+    let path = deps.parent()?.parent()?.join("examples").join(name);
+    if !path.exists() {
+        println!("skipped: {} is not built", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+/// A running example; killed when dropped.
+struct Running {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Running {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the example runs");
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Running { child, lines }
+    }
+
+    /// Reads lines up to one with `part` in it.
+    fn line_with(&mut self, part: &str) -> String {
+        let mut all = String::new();
+        loop {
+            let mut line = String::new();
+            let n = self.lines.read_line(&mut line).unwrap();
+            assert!(n > 0, "it ended before it said {part:?}; it said {all:?}");
+            if line.contains(part) {
+                return line;
+            }
+            all += &line;
+        }
+    }
+
+    /// As Ctrl-C does.
+    fn interrupt(&mut self) {
+        // `ip netns exec` becomes the program, so the process is the example itself.
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::INT).unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs root and /dev/net/tun"]
+fn the_echo_server_reports_each_connection() {
+    let Some(path) = example("echo-server") else { return };
+    let namespace = Namespace::new();
+    let mut command = namespace.command(path);
+    command.args(["--tun", "echo0", "--port", "7007"]);
+    let mut server = Running::start(command);
+    server.line_with("Ctrl-C");
+    for ip in OURS {
+        let from = namespace.run(|| {
+            let mut stream = connect(SocketAddr::new(ip, 7007)).unwrap();
+            let text = vec![0x5a; 12_345];
+            stream.write_all(&text).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let mut back = Vec::new();
+            stream.read_to_end(&mut back).unwrap();
+            assert!(back == text);
+            stream.local_addr().unwrap()
+        });
+        // One line a connection: who, how many octets, which state.
+        let line = server.line_with(&from.to_string());
+        assert!(line.contains("12345 bytes, "), "{line:?}");
+        assert!(["LAST-ACK", "CLOSED"].iter().any(|state| line.contains(state)), "{line:?}");
+    }
+    server.interrupt();
+    assert!(server.child.wait().unwrap().success());
+    assert!(!namespace.run(|| std::path::Path::new("/proc/sys/net/ipv4/conf/echo0").exists()));
+}
+
+#[test]
+#[ignore = "needs root and /dev/net/tun"]
+fn a_second_echo_server_says_that_the_name_is_taken() {
+    let Some(path) = example("echo-server") else { return };
+    let namespace = Namespace::new();
+    let mut first = Running::start(namespace.command(&path));
+    first.line_with("Ctrl-C");
+    let second = namespace.command(&path).output().unwrap();
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success() && said.contains("tcp0"), "{said:?}");
+    assert!(!said.contains("panicked"), "{said:?}");
+}
+
+#[test]
+#[ignore = "needs root and /dev/net/tun"]
+fn without_privilege_the_echo_server_shows_the_demo() {
+    let Some(path) = example("echo-server") else { return };
+    // The bounding set is a thread's own and what it starts inherits it: root without this right.
+    let output = thread::spawn(move || {
+        remove_capability_from_bounding_set(CapabilitySet::NET_ADMIN).unwrap();
+        Command::new(path).output().unwrap()
+    });
+    let output = output.join().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for part in ["No right to open a TUN device", "10.45.0.2", "fd45::2", "TIME-WAIT", "in order"] {
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and /dev/net/tun"]
+fn http_get_says_who_refused() {
+    let Some(path) = example("http-get") else { return };
+    let namespace = Namespace::new();
+    let mut command = namespace.command(&path);
+    let output = command.arg("http://10.45.0.1:8000/").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("refused"), "{said:?}");
+    let output = namespace.command(&path).arg("ftp://10.45.0.1/").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("ftp://10.45.0.1/"), "{said:?}");
+}
+
+#[test]
+#[ignore = "needs root and /dev/net/tun"]
+fn the_examples_explain_bad_arguments() {
+    let Some(path) = example("echo-server") else { return };
+    for arguments in [["--address", "10.45.0.2/33"], ["--port", "70000"], ["--tun", "a/b"]] {
+        let output = Command::new(&path).args(arguments).output().unwrap();
+        let mut said = String::new();
+        output.stderr.as_slice().read_to_string(&mut said).unwrap();
+        assert!(!output.status.success() && said.contains(arguments[1]), "{said:?}");
+        assert!(!said.contains("panicked"), "{said:?}");
+    }
+}

@@ -35,6 +35,7 @@ mod builder;
 mod error;
 mod listener;
 mod net;
+mod options;
 mod socket;
 mod split;
 mod stream;

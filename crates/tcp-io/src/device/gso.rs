@@ -1,8 +1,8 @@
 //! Which segments does a large packet become? Segmentation in software, for devices without
 //! offload and for tests (RFC 9293 3.1; RFC 3168 6.1.2 for CWR; RFC 6864 for the IPv4 id).
 
-use tcp_core::wire::checksum::Sum;
 use super::packet::{TxOffload, TxPacket, finish_checksum};
+use tcp_core::wire::checksum::Sum;
 
 const TCP_HEADER: usize = 20;
 const FIN: u8 = 0x01;

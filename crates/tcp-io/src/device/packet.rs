@@ -1,11 +1,11 @@
 //! What does a packet to send look like? Headers in an inline array, shared slices of payload
 //! behind them, and the work that is left to the device (RFC 9293 3.1 for the checksum).
 
-use tcp_core::wire::checksum::Sum;
 use super::gso::Segments;
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::fmt;
+use tcp_core::wire::checksum::Sum;
 
 /// The place of the checksum in a UDP header (RFC 768); in TCP's it is 16.
 const UDP_CHECKSUM: u16 = 6;

@@ -1,0 +1,135 @@
+//! What can be set on a connection? The socket options of `TcpStream`, tokio's and those that a
+//! kernel socket has beyond them.
+
+use std::io;
+use std::time::Duration;
+
+use tcp_core::config::{Keepalive, Linger, SocketOptions};
+
+use crate::stream::TcpStream;
+
+impl TcpStream {
+    fn option<R>(&self, look: impl FnOnce(&SocketOptions) -> R) -> R {
+        self.cell.inspect(|c| look(c.options()))
+    }
+
+    fn set_option(&self, change: impl FnOnce(&mut SocketOptions)) {
+        self.cell.set_options(self.net.handle.now(), change);
+    }
+
+    /// Whether Nagle's algorithm is off (MUST-17).
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        Ok(self.option(|o| o.nodelay))
+    }
+
+    /// Turns Nagle's algorithm off or on.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.set_option(|o| o.nodelay = nodelay);
+        Ok(())
+    }
+
+    /// Whether every segment is acknowledged at once.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn quickack(&self) -> io::Result<bool> {
+        Ok(self.option(|o| o.quickack))
+    }
+
+    /// Acknowledges every segment at once, or with the usual delay.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        self.set_option(|o| o.quickack = quickack);
+        Ok(())
+    }
+
+    /// How long undelivered text is kept after the stream is dropped; `None`: as long as
+    /// retransmission takes.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        Ok(self.option(|o| match o.linger {
+            Linger::Background => None,
+            Linger::For(d) => Some(d),
+        }))
+    }
+
+    /// Sets how long undelivered text is kept after the stream is dropped; then the connection is
+    /// reset. Nothing blocks; zero resets at once.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_linger(&self, dur: Option<Duration>) -> io::Result<()> {
+        self.set_option(|o| o.linger = dur.map_or(Linger::Background, Linger::For));
+        Ok(())
+    }
+
+    /// Dropping the stream resets the connection.
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.set_linger(Some(Duration::ZERO))
+    }
+
+    /// TTL or hop limit of our packets (MUST-49).
+    ///
+    /// # Errors
+    /// None; the signature is tokio's.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(self.option(|o| u32::from(o.hop_limit)))
+    }
+
+    /// Sets the TTL or hop limit of our packets.
+    ///
+    /// # Errors
+    /// `InvalidInput` unless it is from 1 to 255.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        let ttl = u8::try_from(ttl).ok().filter(|t| *t > 0);
+        let ttl = ttl.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.set_option(|o| o.hop_limit = ttl);
+        Ok(())
+    }
+
+    /// Keepalive, if it is on (MUST-24).
+    pub fn keepalive(&self) -> Option<Keepalive> {
+        self.option(|o| o.keepalive_on.then_some(o.keepalive))
+    }
+
+    /// Turns keepalive on with its times, or off.
+    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) {
+        self.set_option(|o| {
+            o.keepalive_on = keepalive.is_some();
+            o.keepalive = keepalive.unwrap_or(o.keepalive);
+        });
+    }
+
+    /// How long text may stay unacknowledged before the connection fails (MUST-21, RFC 5482).
+    pub fn user_timeout(&self) -> Option<Duration> {
+        self.option(|o| o.user_timeout)
+    }
+
+    /// Sets how long text may stay unacknowledged; `None`: as long as retransmission takes.
+    pub fn set_user_timeout(&self, timeout: Option<Duration>) {
+        self.set_option(|o| o.user_timeout = timeout);
+    }
+
+    /// Holds partial segments until it is unset, at most 200 ms (`TCP_CORK`).
+    pub fn set_cork(&self, cork: bool) {
+        self.set_option(|o| o.cork = cork);
+    }
+
+    /// Traffic class: Diffserv field and ECN bits of our packets (MUST-48).
+    pub fn set_traffic_class(&self, class: u8) {
+        self.set_option(|o| o.traffic_class = class);
+    }
+}

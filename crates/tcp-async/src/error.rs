@@ -1,5 +1,5 @@
-//! Which `io::Error` is it? The stack's errors as the kinds and, on Unix, the numbers that
-//! programs written for the kernel's TCP expect.
+//! Which `io::Error` is it? The stack's errors as the kinds that programs written for the kernel's
+//! TCP expect. There is no number behind them: no system call has failed.
 
 use std::io::{Error, ErrorKind};
 

@@ -306,9 +306,14 @@ impl TcpSocket {
             self.bind(any)?;
         }
         let local = self.local_addr()?;
-        let (options, backlog) = (ListenOptions::default(), backlog as usize);
-        let listener =
-            self.net.listen_addr(local, ListenOptions { backlog, bound: true, ..options })?;
+        let options = ListenOptions {
+            backlog: backlog as usize,
+            bound: true,
+            // As on Linux, accepted connections inherit what was set here.
+            options: Some(self.lock().options.clone()),
+            ..ListenOptions::default()
+        };
+        let listener = self.net.listen_addr(local, options)?;
         // The listener owns the reservation now.
         self.lock().bound = None;
         Ok(listener)

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
 use tcp_core::connection::{Info, State};
+use tcp_core::error::UserError;
 use tcp_io::cell::{ConnCell, Interest as CellInterest, Readiness};
 use tcp_io::stack::ConnectOptions;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
@@ -301,9 +302,9 @@ impl TcpStream {
 
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         match self.cell.close_write() {
-            Ok(()) => Ok(()),
-            // As on Linux: nothing is there to be closed any more.
-            Err(_) => Err(io::Error::from(io::ErrorKind::NotConnected)),
+            // As tokio: what has ended already is shut down.
+            Ok(()) | Err(UserError::Ended(_) | UserError::NotConnected) => Ok(()),
+            Err(e) => Err(error::from_user(e)),
         }
     }
 

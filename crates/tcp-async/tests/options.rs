@@ -94,3 +94,19 @@ fn the_smallest_buffers_still_carry_text() {
         assert!(at_a == text && at_b == text);
     });
 }
+
+#[test]
+fn accepted_streams_inherit_what_was_set_before_listening() {
+    on_both(|| async {
+        let net = net();
+        let socket = TcpSocket::on(&net, true);
+        socket.set_nodelay(true).unwrap();
+        socket.set_keepalive(true).unwrap();
+        socket.bind((ADDR.parse::<std::net::IpAddr>().unwrap(), 80).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let _client = net.connect((ADDR, 80)).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        assert!(server.nodelay().unwrap());
+        assert!(server.keepalive().is_some());
+    });
+}

@@ -219,8 +219,12 @@ impl<D: Device> Reactor<D> {
             }
             while let Some(p) = self.outgoing.last() {
                 match self.device.poll_send(cx, p) {
-                    // The device is full: it wakes us, and tasks see full send buffers.
-                    Poll::Pending => return Ok(false),
+                    // The device is full: it wakes us, and tasks see full send buffers. What has
+                    // arrived or ended is told now: the device may wait for a task of ours.
+                    Poll::Pending => {
+                        self.handle.lock().notify_tasks();
+                        return Ok(false);
+                    }
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(e)) => return Err(e),
                 }
@@ -267,7 +271,8 @@ impl<D: Device> Reactor<D> {
     fn finish(&mut self, cx: &mut Context<'_>) {
         self.handle.lock().abort_all();
         let now = self.handle.now();
-        let _ = self.write_batches(cx, now);
+        // A device that is full loses what is left; its peer finds out by itself.
+        while let Ok(true) = self.write_batches(cx, now) {}
     }
 }
 

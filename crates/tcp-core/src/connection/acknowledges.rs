@@ -1,7 +1,7 @@
 //! The peer acknowledges: what is delivered, lost, allowed? The fifth step of RFC 9293 3.10.7.4
 //! for an acceptable ACK, feeding recovery and congestion control (RFC 5681, RFC 6298, RFC 6675).
 
-use super::{Connection, Events, Phase, RecoveryState, Timer};
+use super::{Connection, Events, Phase, Reader, RecoveryState, Timer};
 use crate::congestion::{Ack, Controller};
 use crate::recovery::{AckInput, AckOutcome, Transition};
 use crate::wire::{Flags, Segment};
@@ -54,6 +54,8 @@ impl Connection {
             self.stats.octets_acked += u64::from(octets);
         }
         self.snd.una = ack;
+        // Keeps up, so that it is never 2^31 behind and taken for something ahead.
+        self.snd.small_end = self.snd.small_end.max(ack);
         self.attempts = 0;
         self.probes = 0;
         self.probe_backoff = 0;
@@ -128,7 +130,10 @@ impl Connection {
         }
         if self.snd.wnd == 0 {
             // MUST-37, SHLD-17: a peer that answers is alive, however long its window is closed.
-            self.attempts = 0;
+            // An orphan is kept for progress only: nobody is left who could wait.
+            if self.reader == Reader::Here {
+                self.attempts = 0;
+            }
         }
     }
 

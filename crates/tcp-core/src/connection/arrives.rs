@@ -3,7 +3,7 @@
 
 use core::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Connection, End, Events, Owed, Phase, Reader, State, Verdict};
+use super::{Connection, End, Events, Owed, Phase, Reader, State, Timer, Verdict};
 use crate::error::DropReason;
 use crate::time_wait::{TimeWait, TimeWaitVerdict};
 use crate::wire::{Flags, SackBlock, Segment};
@@ -47,7 +47,9 @@ impl Connection {
         self.check_reset(now, &inside)?;
         self.check_syn(now, &inside)?;
         self.last_received = now;
-        self.probes = 0;
+        if self.reader == Reader::Here {
+            self.probes = 0;
+        }
         self.rcv.timestamps.update(now, seg.options.timestamps, seg.seq, self.rcv.ack.last_sent());
         self.check_ack(now, &inside)?;
         self.accept_text(&inside, size)?;
@@ -325,7 +327,7 @@ impl Connection {
             TimeWaitVerdict::Ignore => Verdict::Dropped(DropReason::OutOfWindow),
             TimeWaitVerdict::Ack => {
                 self.rcv.ack.now();
-                self.timers.set(super::Timer::TimeWait, record.expires);
+                self.timers.set(Timer::TimeWait, record.expires);
                 Verdict::Accepted
             }
             // A connection that holds its own TIME-WAIT can't become another one.
@@ -343,7 +345,7 @@ impl Connection {
         if self.state() != State::TimeWait {
             return None;
         }
-        let expires = self.poll_timeout().map_or(now, |d| d.at);
+        let expires = self.timers.at(Timer::TimeWait).unwrap_or(now);
         Some(TimeWait {
             tuple: self.tuple,
             snd_nxt: self.snd.nxt,

@@ -102,6 +102,10 @@ impl Timers {
         self.slots[timer as usize] != Instant::FAR_FUTURE
     }
 
+    pub(crate) fn at(&self, timer: Timer) -> Option<Instant> {
+        self.is_set(timer).then(|| self.slots[timer as usize])
+    }
+
     pub(crate) fn earliest(&self) -> Option<Deadline> {
         ALL.into_iter()
             .map(|timer| Deadline { at: self.slots[timer as usize], timer })

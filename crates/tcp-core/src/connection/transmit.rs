@@ -239,6 +239,7 @@ impl Connection {
             // MUST-40
             self.timers.set_if_idle(Timer::DelayedAck, now + self.config.delayed_ack);
         }
+        self.arm_trim(now);
         match hold {
             Hold::Cork => self.arm_cork(now),
             Hold::Window if self.recovery.is_empty() => {

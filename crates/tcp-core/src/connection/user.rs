@@ -65,6 +65,10 @@ impl Connection {
         match self.phase {
             Phase::SynSent | Phase::SynReceived => return Err(UserError::NotConnected),
             Phase::Ended(End::Closed) => return Err(UserError::BrokenPipe),
+            // The peer had closed before: as Linux, its reset only says that it takes nothing more.
+            Phase::Ended(End::Reset) if self.rcv.fin_received() => {
+                return Err(UserError::BrokenPipe);
+            }
             Phase::Ended(e) => return Err(UserError::Ended(e)),
             Phase::Synchronized(t) if !t.may_write() => return Err(UserError::BrokenPipe),
             Phase::Synchronized(_) => {}
@@ -154,10 +158,12 @@ impl Connection {
             // Text of a SYN waits for the handshake: a forged SYN delivers nothing.
             Phase::SynSent | Phase::SynReceived => Err(UserError::NotConnected),
             _ if self.rcv.buffer.readable() > 0 => Ok(()),
+            // What the peer has said was complete, whatever failed after it; as Linux.
+            _ if self.rcv.fin_received() => Ok(()),
             // MUST-12: an orderly end reads as 0 octets, anything else as its error.
             Phase::Ended(End::Closed) => Ok(()),
             Phase::Ended(e) => Err(UserError::Ended(e)),
-            Phase::Synchronized(_) if self.rcv.fin_received() || wanted == 0 => Ok(()),
+            Phase::Synchronized(_) if wanted == 0 => Ok(()),
             Phase::Synchronized(_) => Err(UserError::WouldBlock),
         }
     }
@@ -195,17 +201,32 @@ impl Connection {
     fn release_ring(&mut self, now: Instant) {
         if self.rcv.buffer.memory() <= SMALL_RING {
             self.rcv.buffer.release_if_empty();
-        } else if !matches!(self.phase, Phase::Ended(_)) {
-            self.timers.set_if_idle(Timer::Trim, now + QUIET);
+        } else if self.timers.is_set(Timer::Trim) {
+            // Busy a moment ago: the timer decides.
+        } else if now.since(self.last_received) >= QUIET || self.is_over() {
+            self.rcv.buffer.release_if_empty();
         }
     }
 
     pub(super) fn trim(&mut self, now: Instant) {
         if now.since(self.last_received) >= QUIET {
+            // If text is unread, reading the last of it releases the ring.
             self.rcv.buffer.release_if_empty();
         } else {
             self.timers.set(Timer::Trim, now + QUIET);
         }
+    }
+
+    /// A large ring is looked at once the connection has been quiet.
+    pub(super) fn arm_trim(&mut self, now: Instant) {
+        if self.rcv.buffer.memory() > SMALL_RING && now.since(self.last_received) < QUIET {
+            self.timers.set_if_idle(Timer::Trim, now + QUIET);
+        }
+    }
+
+    /// No timer runs any more that could look at the ring later.
+    fn is_over(&self) -> bool {
+        matches!(self.state(), State::Closed | State::TimeWait)
     }
 
     /// Our side has nothing more to write: a FIN follows what was written (RFC 9293 3.10.4).
@@ -249,7 +270,8 @@ impl Connection {
     }
 
     fn close_live(&mut self, now: Instant) {
-        if self.rcv.buffer.readable() > 0 || self.rcv.buffer.out_of_order() > 0 {
+        // Text beyond a gap was never acknowledged; if the gap is filled, that text resets.
+        if self.rcv.buffer.readable() > 0 {
             // SHLD-3, in CLOSING and LAST-ACK too, where an abort would be silent.
             self.discard_received();
             self.finish_with_reset(End::Aborted);

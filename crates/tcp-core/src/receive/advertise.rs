@@ -14,9 +14,7 @@ const GROWTH: usize = 4;
 impl ReceiveSpace {
     /// Moves the right edge as far as memory and MUST-39 allow and returns it.
     fn renew_edge(&mut self, mss: u32) -> SeqNum {
-        let held = self.buffer.readable();
-        let free = self.limit.saturating_sub(held).min(MAX_WINDOW >> (14 - self.shift)) as u32;
-        let edge = self.nxt + free;
+        let edge = self.nxt + self.free() as u32;
         // MUST-39: the edge moves by at least min(half of the buffer, one MSS), or stays.
         let step = ((self.limit / 2) as u32).min(mss);
         if edge.after(self.edge) && edge.distance_from(self.edge) >= step {
@@ -48,12 +46,23 @@ impl ReceiveSpace {
         self.window().min(0xffff) as u16
     }
 
+    /// Room in the buffer that a window can express.
+    fn free(&self) -> usize {
+        self.limit.saturating_sub(self.buffer.readable()).min(self.most())
+    }
+
+    /// The largest window of this connection's scale.
+    fn most(&self) -> usize {
+        MAX_WINDOW >> (14 - self.shift)
+    }
+
     /// Whether reading has opened the window enough to tell a peer that may be blocked.
     pub(crate) fn update_is_due(&self, mss: u32) -> bool {
-        let free = self.limit.saturating_sub(self.buffer.readable());
+        let free = self.free();
+        let half = self.limit.min(self.most()) / 2;
         let offered = self.window() as usize;
         let gain = free.saturating_sub(offered);
-        offered < self.limit / 2 && gain >= (self.limit / 2).min(mss as usize * 2)
+        offered < half && gain >= half.min(mss as usize * 2)
     }
 
     /// The application has read: once per round trip, let the buffer hold twice what was read in
@@ -125,6 +134,18 @@ mod tests {
         let field = r.window_field(100);
         assert!(r.edge.at_or_after(edge));
         assert!((r.nxt + (u32::from(field) << 3)).at_or_after(edge));
+    }
+
+    #[test]
+    fn no_update_is_due_when_the_scale_is_the_limit() {
+        let mut r = space(128 << 10, 0);
+        r.window_field(1000);
+        for _ in 0..10 {
+            arrive(&mut r, 10);
+            r.window_field(1000);
+            r.buffer.consume(10);
+            assert!(!r.update_is_due(1000));
+        }
     }
 
     #[test]

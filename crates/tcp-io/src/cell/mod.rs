@@ -98,7 +98,6 @@ impl ConnCell {
         let mut wake = WakeList::default();
         inner.pick(events, &mut wake);
         let serviced = Serviced {
-            events,
             abandoned: inner.handle == Handle::Closed,
             ended: inner.conn.state() == State::Closed,
         };
@@ -380,7 +379,6 @@ pub enum TakenError {
 
 /// What the stack learns from a visit.
 pub(crate) struct Serviced {
-    pub(crate) events: Events,
     pub(crate) abandoned: bool,
     pub(crate) ended: bool,
 }

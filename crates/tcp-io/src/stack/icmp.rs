@@ -141,13 +141,12 @@ fn quoted_segment(b: &[u8]) -> Option<(Tuple, SeqNum)> {
     Some((Tuple { local, remote }, seq))
 }
 
-/// RFC 792 and RFC 1122 3.2.2.1; hard and soft by MUST-56 and SHLD-26.
+/// RFC 792 and RFC 1122 3.2.2.1, with Linux's reading of the administrative codes; hard and soft by MUST-56 and SHLD-26.
 fn unreachable_v4(code: u8) -> Unreachable {
     match code {
-        0 | 6 | 8 | 11 => Unreachable::Network,
+        0 | 6 | 9 | 11 => Unreachable::Network,
         2 => Unreachable::Protocol,
         3 => Unreachable::Port,
-        9 | 10 | 13 => Unreachable::Prohibited,
         _ => Unreachable::Host,
     }
 }

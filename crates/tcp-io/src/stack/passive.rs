@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use slab::Slab;
+use tcp_core::config::SocketOptions;
 use tcp_core::connection::{Connection, OpenParams, State};
 use tcp_core::listen::HalfOpen;
 use tcp_core::wire::Segment;
@@ -25,7 +26,7 @@ pub struct ListenerId {
 }
 
 /// How to listen.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListenOptions {
     /// Connections that may wait to be accepted, capped by `somaxconn`. As on Linux the queue
     /// holds one more, so that 0 lets one wait.
@@ -36,11 +37,19 @@ pub struct ListenOptions {
     pub v6_only: bool,
     /// The port was bound before, with [`Stack::bind`].
     pub bound: bool,
+    /// What accepted connections start with; `None`: the stack's options.
+    pub options: Option<SocketOptions>,
 }
 
 impl Default for ListenOptions {
     fn default() -> ListenOptions {
-        ListenOptions { backlog: 128, syn_backlog: None, v6_only: false, bound: false }
+        ListenOptions {
+            backlog: 128,
+            syn_backlog: None,
+            v6_only: false,
+            bound: false,
+            options: None,
+        }
     }
 }
 
@@ -74,6 +83,7 @@ struct Listener {
     v6_only: bool,
     half_open: usize,
     syn_backlog: usize,
+    options: Option<SocketOptions>,
 }
 
 impl Listener {
@@ -189,6 +199,7 @@ impl Stack {
             v6_only: options.v6_only,
             half_open: 0,
             syn_backlog: options.syn_backlog.unwrap_or(self.config.max_syn_backlog),
+            options: options.options,
         });
         l.by_port.entry(local.port).or_default().push(id);
         Ok(id)
@@ -285,7 +296,9 @@ impl Stack {
         piece: u16,
     ) -> Result<(), PacketDrop> {
         let Some(e) = self.half_open.slots.get(slot as usize) else { return Ok(()) };
-        let Some(listener) = self.listeners.cell(e.listener).cloned() else { return Ok(()) };
+        let id = e.listener;
+        let Some(listener) = self.listeners.cell(id).cloned() else { return Ok(()) };
+        let options = self.listeners.listener(id).and_then(|l| l.options.clone());
         if !listener.has_room() {
             return Err(PacketDrop::AcceptQueueFull);
         }
@@ -294,7 +307,10 @@ impl Stack {
         }
         let Some(record) = self.take_half_open(slot) else { return Ok(()) };
         let mtu = self.mtu_to(tuple);
-        let conn = Connection::from_half_open(now, record, mtu, self.tcp.clone());
+        let mut conn = Connection::from_half_open(now, record, mtu, self.tcp.clone());
+        if let Some(o) = options {
+            conn.set_options(now, |to| *to = o);
+        }
         let cell = self.insert_connection(conn);
         self.counters.passive_opens += 1;
         let id = cell.id();

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use tcp_core::connection::Verdict;
+use tcp_core::error::DropReason;
 use tcp_core::listen::HalfOpenVerdict;
 use tcp_core::time_wait::TimeWaitVerdict;
 use tcp_core::wire::{Flags, Segment, checksum};
@@ -115,11 +116,30 @@ impl Stack {
         piece: u16,
     ) -> Result<(), PacketDrop> {
         let Some(cell) = self.connections.cell(id) else { return Ok(()) };
+        // A new SYN may come before the turn in which the record takes over.
+        let record = match Self::is_request(seg) {
+            true => cell.service_quietly(|c| c.hand_over_time_wait(now)),
+            false => None,
+        };
+        if let Some(record) = record {
+            self.activate(id);
+            self.detach(id);
+            self.insert_time_wait(now, record);
+            return match self.demux.find(tuple) {
+                Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, tuple, seg),
+                _ => self.for_listener(now, tuple, seg),
+            };
+        }
         let verdict = cell.service_quietly(|c| c.on_segment(now, seg, piece));
         self.activate(id);
         match verdict {
             Verdict::Accepted => {}
             Verdict::Dropped(why) => self.counters.drop_segment(why),
+            Verdict::DroppedReset(DropReason::Ended) => {
+                // It ended within this batch: the segment is for whoever comes next.
+                self.detach(id);
+                return self.for_listener(now, tuple, seg);
+            }
             Verdict::DroppedReset(why) => {
                 self.counters.drop_segment(why);
                 self.send_reset(tuple, seg);

@@ -3,14 +3,14 @@
 
 use tcp_core::Instant;
 use tcp_core::buffer::Payload;
-use tcp_core::connection::{Connection, Events, Transmit};
+use tcp_core::connection::{Connection, Transmit};
 use tcp_core::error::End;
 use tcp_core::time_wait::TimeWait;
 
 use super::ip::{self, IpOptions};
 use super::tables::{Armed, Owner, Token};
 use super::{Stack, TURN};
-use crate::cell::{ConnCell, ConnId, Serviced};
+use crate::cell::{ConnId, Serviced};
 use crate::device::TxPacket;
 
 /// What came out of one turn of a connection.
@@ -18,7 +18,6 @@ struct Turn {
     more: bool,
     deadline: Option<Instant>,
     time_wait: Option<TimeWait>,
-    end: Option<End>,
 }
 
 impl Stack {
@@ -59,6 +58,16 @@ impl Stack {
             || !self.answers.is_empty()
             || !self.loopback.is_empty()
             || !self.ready.is_empty()
+    }
+
+    /// Wakes the tasks of touched connections without sending anything, for a device that is full.
+    pub fn notify_tasks(&mut self) {
+        self.take_ready();
+        for id in &self.active {
+            if let Some(cell) = self.connections.cell(*id) {
+                cell.service(|_| ());
+            }
+        }
     }
 
     /// Takes over what tasks have touched.
@@ -115,25 +124,14 @@ impl Stack {
         if turn.more {
             self.activate(id);
         }
-        self.after_turn(now, id, &cell, &turn, &serviced);
+        self.after_turn(now, id, &turn, &serviced);
     }
 
-    fn after_turn(
-        &mut self,
-        now: Instant,
-        id: ConnId,
-        cell: &ConnCell,
-        turn: &Turn,
-        serviced: &Serviced,
-    ) {
+    fn after_turn(&mut self, now: Instant, id: ConnId, turn: &Turn, serviced: &Serviced) {
         if let Some(record) = turn.time_wait {
             self.detach(id);
             self.insert_time_wait(now, record);
         } else if serviced.ended {
-            if serviced.events.contains(Events::ENDED) && turn.end != Some(End::Closed) {
-                self.counters.failures += 1;
-                tracing::debug!(tuple = ?cell.tuple(), end = ?turn.end, "connection failed");
-            }
             self.detach(id);
         } else {
             self.arm(id, turn.deadline);
@@ -172,13 +170,17 @@ impl Stack {
     }
 
     /// The demultiplexer and the wheel forget the connection; the application may still hold it.
-    fn detach(&mut self, id: ConnId) {
+    pub(super) fn detach(&mut self, id: ConnId) {
         let Some(e) = self.connections.entry(id) else { return };
         if let Some(armed) = e.timer.take() {
             self.wheel.cancel(armed.key);
         }
         if std::mem::take(&mut e.reachable) {
-            let tuple = e.cell.tuple();
+            let (tuple, end) = (e.cell.tuple(), e.cell.end());
+            if let Some(end) = end.filter(|e| *e != End::Closed) {
+                self.counters.failures += 1;
+                tracing::debug!(?tuple, ?end, "connection failed");
+            }
             self.demux.remove(&tuple, Owner::Connection(id));
             self.ports.release_connection(tuple.local.port);
         }
@@ -209,5 +211,5 @@ fn take_turn(
         }
     }
     let time_wait = if more { None } else { c.hand_over_time_wait(now) };
-    Turn { more, deadline: c.poll_timeout().map(|d| d.at), time_wait, end: c.end() }
+    Turn { more, deadline: c.poll_timeout().map(|d| d.at), time_wait }
 }

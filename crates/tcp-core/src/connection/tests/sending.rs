@@ -226,3 +226,18 @@ fn many_small_writes_by_reference_still_fill_segments() {
     }
     assert!(sent.last().is_some_and(|s| s.pushed()));
 }
+
+// After 2^31 octets of full segments, the last small one would seem to lie ahead.
+#[test]
+fn the_end_of_the_last_small_segment_keeps_up() {
+    let mut w = Wire::new();
+    w.write(10);
+    w.sends();
+    w.ack(10);
+    for n in 1..4 {
+        w.write(2 * MSS);
+        w.sends();
+        w.ack(10 + n * 2 * MSS);
+        assert_eq!(w.conn.snd.small_end, w.conn.snd.una);
+    }
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tcp_core::connection::State;
 use tcp_core::error::{DropReason, End, UserError};
+use tcp_core::wire::Segment;
 
 use super::peer::*;
 use crate::cell::AcceptError;
@@ -232,4 +233,18 @@ fn the_table_of_connections_shows_listeners_and_records() {
         rig.stack.connections().iter().map(|r| (r.state, r.receive_queue, r.send_queue)).collect();
     let expected = [(State::Listen, 1, 5), (State::SynReceived, 0, 0), (State::Established, 0, 0)];
     assert_eq!(rows, expected);
+}
+
+// The reset and the next SYN of one port come in the same batch, before the connection's turn.
+#[test]
+fn a_syn_right_behind_a_reset_reaches_the_listener() {
+    let mut rig = Rig::new();
+    let l = rig.listen("10.0.0.1:80");
+    let mut peer = Peer::connect(&mut rig, "10.0.0.2:4000", "10.0.0.1:80");
+    rig.accept(l).unwrap();
+    let (src, dst) = (at("10.0.0.2:4000"), at("10.0.0.1:80"));
+    peer.send(&mut rig, RST, b"");
+    rig.say(src, dst, Segment { seq: peer.nxt + 1_000_000, ..syn() });
+    assert_eq!(rig.hear_one().flags, SYN | ACK);
+    assert_eq!(rig.stack.counters().failures, 1);
 }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::process::{Child, Command, Stdio};
 
 use stack_tests::kernel::{
-    HOST, HOST_V4, KernelNet, KernelTask, OURS, OURS_V4, connect, patiently, until,
+    HOST, HOST_V4, KernelNet, KernelTask, Namespace, OURS, OURS_V4, connect, patiently, until,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -113,7 +113,8 @@ async fn output(k: &KernelNet, mut command: Command, input: Vec<u8>) -> Vec<u8> 
 #[ignore = "needs root and /dev/net/tun"]
 async fn we_fetch_from_a_python_http_server() {
     let k = KernelNet::new();
-    let page: Vec<u8> = (0..3_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let page: Vec<u8> =
+        (0..3_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let directory = std::env::temp_dir().join(k.namespace.name());
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("page"), &page).unwrap();
@@ -202,7 +203,8 @@ async fn the_stack_answers_echo_requests() {
             // Type, code, checksum (made by the kernel for IPv6), identifier, number, text.
             let mut echo = [request, 0, 0, 0, 0x12, 0x34, 0, 1, b'p', b'i', b'n', b'g'];
             if v4 {
-                let words = echo.chunks_exact(2).map(|w| u32::from(u16::from_be_bytes([w[0], w[1]])));
+                let words =
+                    echo.chunks_exact(2).map(|w| u32::from(u16::from_be_bytes([w[0], w[1]])));
                 let sum: u32 = words.sum();
                 let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
                 echo[2..4].copy_from_slice(&sum.to_be_bytes());
@@ -242,4 +244,22 @@ async fn both_ends_agree_on_the_addresses() {
     // Nobody would end otherwise before the grace time is over.
     drop(open);
     k.end().await;
+}
+
+/// The kernel takes packets for its addresses from the moment on that the device is open:
+/// otherwise the first SYN-ACK is lost, and the next comes after a second.
+#[test]
+#[ignore = "needs root and /dev/net/tun"]
+fn the_kernels_addresses_work_at_once() {
+    let namespace = Namespace::new();
+    namespace.run(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        for round in 0..50 {
+            let _device = KernelNet::device(&namespace).open().unwrap();
+            let routes = fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap();
+            let local = |line: &str| line.starts_with("fd450000000000000000000000000001 80 ");
+            assert!(routes.lines().any(local), "round {round}:\n{routes}");
+        }
+    });
 }

@@ -313,9 +313,11 @@ async fn the_end_of_an_idle_stack_is_immediate() {
     });
     client.join().await;
     until("nothing is left", || k.net.connection_count() == 0).await;
+    let interface = std::path::Path::new("/proc/sys/net/ipv4/conf/tcp0");
+    let there = || k.namespace.run(|| interface.exists());
+    assert!(there());
     let start = Instant::now();
     patiently("the end", k.net.shutdown()).await;
     assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
-    let there = || k.namespace.run(|| std::path::Path::new("/proc/sys/net/ipv4/conf/tcp0").exists());
     until("the interface is gone", || !there()).await;
 }

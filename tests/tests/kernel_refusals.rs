@@ -170,7 +170,11 @@ async fn our_zero_linger_resets_the_kernel() {
                 (read, theirs.write(b"x").map_err(|e| e.kind()))
             });
             ours.set_zero_linger().unwrap();
-            if abort { ours.abort() } else { drop(ours) }
+            if abort {
+                ours.abort()
+            } else {
+                drop(ours)
+            }
             let (read, write) = reading.join().await;
             assert_eq!(read, Err(ErrorKind::ConnectionReset));
             assert_eq!(write, Err(ErrorKind::BrokenPipe));

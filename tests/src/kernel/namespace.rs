@@ -83,7 +83,10 @@ impl Namespace {
     }
 
     /// Starts a thread inside, which may block on the kernel's sockets as it likes.
-    pub fn spawn<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> KernelTask<T> {
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> KernelTask<T> {
         let (alive, over) = oneshot::channel::<()>();
         let file = self.open();
         let thread = thread::spawn(move || {

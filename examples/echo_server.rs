@@ -12,6 +12,7 @@ use stack_examples::{TunArgs, init_logging};
 use tcp_async::{Net, TcpListener, TcpStream};
 use tcp_io::device::TunError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Echoes what it receives, over a TCP that runs in this process.
 #[derive(Parser, Debug)]
@@ -61,6 +62,8 @@ fn report(result: std::io::Result<()>) -> ExitCode {
 }
 
 async fn serve_tun(net: &Net, args: &Args) -> std::io::Result<()> {
+    // From here on: whoever reads the line about Ctrl-C may press it.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut listeners = Vec::new();
     println!("Listening on {}. In another terminal, try", args.tun.tun);
     for c in &args.tun.addresses {
@@ -72,7 +75,7 @@ async fn serve_tun(net: &Net, args: &Args) -> std::io::Result<()> {
         tokio::spawn(serve(listener));
     }
     tokio::select! {
-        r = tokio::signal::ctrl_c() => r?,
+        _ = interrupt.recv() => {}
         () = net.ended() => eprintln!("the TUN device is gone"),
     }
     net.shutdown().await;

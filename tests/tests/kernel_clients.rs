@@ -8,7 +8,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::process::{Child, Command, Stdio};
 
 use stack_tests::kernel::{
-    HOST, HOST_V4, KernelNet, KernelTask, OURS, OURS_V4, connect, patiently, until,
+    HOST, HOST_V4, KernelNet, KernelTask, Namespace, OURS, OURS_V4, connect, patiently, until,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -244,4 +244,25 @@ async fn both_ends_agree_on_the_addresses() {
     // Nobody would end otherwise before the grace time is over.
     drop(open);
     k.end().await;
+}
+
+/// The kernel takes packets for its addresses from the moment on that the device is open:
+/// otherwise the first SYN-ACK is lost, and the next comes after a second.
+#[test]
+#[ignore = "needs root and /dev/net/tun"]
+fn the_kernels_addresses_work_at_once() {
+    let namespace = Namespace::new();
+    namespace.run(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        for round in 0..50 {
+            // The last one may live a moment longer: a process that another test is about to
+            // start holds all descriptors until it executes its program.
+            let tun = KernelNet::device(&namespace).name(format!("tcp{round}"));
+            let _device = tun.open().unwrap();
+            let routes = fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap();
+            let local = |line: &str| line.starts_with("fd450000000000000000000000000001 80 ");
+            assert!(routes.lines().any(local), "round {round}:\n{routes}");
+        }
+    });
 }

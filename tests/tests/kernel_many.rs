@@ -138,6 +138,7 @@ async fn rounds_of_ten_thousand_connections_leave_nothing() {
     // burst its default queue keeps 500 packets and drops the others.
     let k = KernelNet::with(|tun| tun.tx_queue_len(connections as u32 * 2), |net| net);
     serve(&k.net);
+    println!("resident {} KiB before the first round", resident());
     let mut after = Vec::new();
     for n in 1..=rounds {
         k.namespace.ip(["address", "replace", &format!("{}/24", source(n)), "dev", "tcp0"]);

@@ -14,10 +14,14 @@ use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 use tun_rs::{DeviceBuilder, SyncDevice};
 
 /// Octets of an interface's name, without the zero at its end.
 const MAX_NAME: usize = 15;
+/// How often, and with which pauses, an address is asked for before it is left to its fate.
+const ADDRESS_ATTEMPTS: u32 = 500;
+const ADDRESS_PAUSE: Duration = Duration::from_micros(200);
 /// Where `ip netns` keeps the names of namespaces.
 const NAMESPACES: &str = "/run/netns";
 
@@ -230,6 +234,9 @@ impl TunBuilder {
             netlink::add_address(index, *address, *prefix).map_err(io("address"))?;
         }
         device.enabled(true).map_err(io("setting up"))?;
+        for (address, _) in addresses {
+            wait_for(*address).map_err(io("address"))?;
+        }
         let mtu = device.mtu().map_err(io("MTU"))?;
         let others = (1..queues.get()).map(|_| device.try_clone().map(Unregistered));
         let others = others.collect::<io::Result<Vec<_>>>().map_err(io("queue"))?;
@@ -308,6 +315,19 @@ fn enter(namespace: &Path) -> Result<(), TunError> {
     let file = File::open(namespace).map_err(failed)?;
     move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
         .map_err(|e| failed(e.into()))
+}
+
+/// Waits until the kernel takes packets for an address of its own. For IPv6 a work queue makes
+/// that so, usually within a millisecond; what is sent to it before, such as our first SYN-ACK,
+/// is lost.
+fn wait_for(address: IpAddr) -> io::Result<()> {
+    for _ in 0..ADDRESS_ATTEMPTS {
+        if netlink::is_delivered(address)? {
+            break;
+        }
+        thread::sleep(ADDRESS_PAUSE);
+    }
+    Ok(())
 }
 
 /// The kernel's own rules for names.

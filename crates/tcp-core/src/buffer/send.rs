@@ -6,6 +6,7 @@
 mod tests;
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 use core::ops::Range;
@@ -24,6 +25,10 @@ pub const MAX_SLICES: usize = 16;
 /// Below this many octets a copy costs less than a reference count, and many small references
 /// cost more memory than the bytes behind them.
 const CRUMB: usize = 1024;
+
+/// Full chunks kept for reuse while a connection sends in bulk. Giving them to the allocator and
+/// asking for them again costs page faults that bound the speed.
+const POOL: usize = 16;
 
 /// The least allocation: what an application that writes single octets starts with.
 const SMALLEST: usize = 64;
@@ -49,6 +54,8 @@ pub struct SendBuffer {
     una: u64,
     /// Sum of the charges of all chunks and the tail.
     charged: usize,
+    /// Acknowledged full chunks, empty and ready to be filled again.
+    pool: Vec<BytesMut>,
 }
 
 struct Chunk {
@@ -186,14 +193,30 @@ impl SendBuffer {
             && chunk.end() <= self.una
         {
             self.charged -= chunk.charge;
-            self.chunks.pop_front();
+            if let Some(chunk) = self.chunks.pop_front() {
+                self.recycle(chunk);
+            }
         }
     }
 
     /// Octets of memory held: whole allocations, however little of them is still unacknowledged,
     /// and the table of chunks. Slices handed out may hold chunks longer; those don't count.
     pub fn memory(&self) -> usize {
-        self.charged + self.chunks.capacity() * mem::size_of::<Chunk>()
+        self.charged + self.pool.len() * CHUNK + self.chunks.capacity() * mem::size_of::<Chunk>()
+    }
+
+    /// Keeps the allocation of a full chunk, if no slice of it is out any more.
+    fn recycle(&mut self, chunk: Chunk) {
+        if chunk.charge != CHUNK || self.pool.len() >= POOL {
+            return;
+        }
+        if let Ok(mut empty) = chunk.bytes.try_into_mut() {
+            empty.clear();
+            // The chunk may be the last part of its allocation: the whole of it comes back.
+            if empty.try_reclaim(CHUNK) {
+                self.pool.push(empty);
+            }
+        }
     }
 
     fn end(&self) -> u64 {
@@ -218,7 +241,8 @@ impl SendBuffer {
     fn open_tail(&mut self, wanted: usize) {
         let size = wanted.max(self.len()).clamp(SMALLEST, CHUNK);
         self.freeze_tail();
-        self.tail = BytesMut::with_capacity(size);
+        let pooled = if size == CHUNK { self.pool.pop() } else { None };
+        self.tail = pooled.unwrap_or_else(|| BytesMut::with_capacity(size));
         self.tail_charge = self.tail.capacity();
         self.charged += self.tail_charge;
     }

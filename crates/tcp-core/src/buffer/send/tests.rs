@@ -207,5 +207,36 @@ fn a_super_segment_of_a_large_backlog_is_two_slices() {
     }
     assert!(buffer.memory() < len + 2 * CHUNK + buffer.chunks.capacity() * 64);
     buffer.advance(len - 10);
-    assert!(buffer.memory() <= 2 * CHUNK + buffer.chunks.capacity() * 64);
+    assert!(buffer.memory() <= (2 + POOL) * CHUNK + buffer.chunks.capacity() * 64);
+}
+
+#[test]
+fn full_chunks_are_filled_again() {
+    let mut b = SendBuffer::new();
+    let chunk = std::vec![7; CHUNK];
+    b.write(&chunk);
+    b.write(&chunk);
+    b.write(&[1]);
+    let mut out = Payload::new();
+    assert_eq!(b.slices(0, CHUNK, &mut out), CHUNK);
+    let first = out[0].as_ptr();
+    // A slice that is still out keeps its chunk from being reused.
+    b.advance(CHUNK);
+    assert_eq!(b.pool.len(), 0);
+    assert!(out[0].iter().all(|o| *o == 7));
+    out.clear();
+    assert_eq!(b.slices(0, CHUNK, &mut out), CHUNK);
+    let second = out[0].as_ptr();
+    out.clear();
+    b.advance(CHUNK);
+    assert_eq!(b.pool.len(), 1);
+    b.write(&std::vec![9; 2 * CHUNK]);
+    assert_eq!(b.slices(b.len() - CHUNK, 1, &mut out), 1);
+    assert_ne!(first, second);
+    assert_eq!(b.pool.len(), 0);
+    // Nothing is held once everything is acknowledged.
+    let all = b.len();
+    out.clear();
+    b.advance(all);
+    assert_eq!(b.memory(), 0);
 }

@@ -110,9 +110,7 @@ impl Stack {
         hash_key.copy_from_slice(&seed[16..]);
         Stack {
             tcp: Arc::new(config.tcp.clone()),
-            limits: Limits {
-                segmentation: config.segmentation_offload.unwrap_or(0).min(65_535) as u32,
-            },
+            limits: Limits { segmentation: super_packet(&config) },
             isn: IsnGenerator::new(key),
             rng: SmallRng::from_seed(seed),
             demux: Demux::new(hash_key),
@@ -194,5 +192,14 @@ impl Stack {
         } else {
             self.answers.push_back(packet);
         }
+    }
+}
+
+/// Largest packet that the device cuts. A device that does not finish checksums cannot cut: every
+/// piece needs one.
+fn super_packet(config: &StackConfig) -> u32 {
+    match config.segmentation_offload {
+        Some(octets) if config.checksum_offload => octets.min(65_535) as u32,
+        _ => 0,
     }
 }

@@ -5,7 +5,7 @@ use tcp_core::wire::{Options, Segment};
 
 use super::peer::*;
 use crate::device::RxChecksum;
-use crate::stack::{ConnectOptions, PacketDrop};
+use crate::stack::{ConnectOptions, PacketDrop, StackConfig};
 
 /// Hop limit and traffic class of a packet.
 fn fields(packet: &[u8]) -> (u8, u8) {
@@ -178,4 +178,15 @@ fn segments_with_unusual_ports_and_flags_are_answered_by_resets_at_most() {
         assert!(all.len() <= 1 && all.iter().all(|h| h.flags.contains(RST)), "{bits:#x}");
     }
     rig.assert_empty();
+}
+
+#[test]
+fn without_checksum_offload_no_packet_exceeds_the_mtu() {
+    let mut rig = Rig::with(StackConfig { segmentation_offload: Some(65_535), ..config() });
+    let c = rig.stack.connect(rig.now, at("10.0.0.2:80"), ConnectOptions::default()).unwrap();
+    Peer::answer(&mut rig);
+    rig.stack.write(rig.now, c, &[7; 10_000]).unwrap();
+    let packets = rig.hear();
+    assert!(packets.len() > 6);
+    assert!(packets.iter().all(|p| p.bytes.len() <= 1500));
 }

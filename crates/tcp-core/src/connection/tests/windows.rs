@@ -254,3 +254,20 @@ fn a_window_of_a_gigabyte_is_no_negative_number() {
     w.write(10);
     assert_eq!(w.sends().len(), 1);
 }
+
+// MUST-37 is for an application that waits; nobody waits for an orphan.
+#[test]
+fn an_orphan_behind_a_closed_window_is_given_up_although_the_peer_answers() {
+    let mut w = Wire::new();
+    w.ack_window(0, 0);
+    w.write(10);
+    w.conn.close(w.now);
+    for _ in 0..30 {
+        if w.end().is_some() {
+            break;
+        }
+        w.wait(ms(130_000));
+        w.ack_window(0, 0);
+    }
+    assert_eq!(w.end(), Some(End::TimedOut));
+}

@@ -20,12 +20,13 @@ use crate::budget::cooperative;
 use crate::error;
 use crate::net::Net;
 use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::wait::Wait;
+use crate::wait::{Delivery, Wait};
 
 /// A TCP connection; see `tokio::net::TcpStream`.
 ///
 /// Dropping it closes in the background: what was written is still delivered. If received text
-/// was not read, the connection is reset instead (RFC 9293 3.6.1), as on Linux.
+/// was not read, the connection is reset instead (RFC 9293 3.6.1), as on Linux. Dropping never
+/// waits; [`close`](Self::close) does, as long as [`set_linger`](Self::set_linger) says.
 pub struct TcpStream {
     pub(crate) net: Net,
     pub(crate) cell: Arc<ConnCell>,
@@ -282,6 +283,29 @@ impl TcpStream {
                 }
                 r => return r,
             }
+        }
+    }
+
+    /// Closes the stream, as dropping it does, and waits until the peer has acknowledged all that
+    /// was written, at most for the [linger](Self::set_linger) time; without one it does not wait.
+    /// After it the stack goes on delivering in the background, as Linux does.
+    ///
+    /// That the peer has acknowledged text does not mean that its application has read it.
+    ///
+    /// # Errors
+    /// `TimedOut` if the linger time was over first; otherwise why the connection ended before
+    /// all was delivered. A linger time of zero, or unread text, resets: `ConnectionAborted`.
+    ///
+    /// # Cancel safety
+    /// The stream is closed whether or not anybody waits.
+    pub async fn close(self) -> io::Result<()> {
+        let wait = self.linger()?;
+        self.cell.close(self.net.handle.now());
+        let delivered = Delivery::new(&self.cell);
+        match tokio::time::timeout(wait.unwrap_or_default(), delivered).await {
+            Ok(end) => end.map_err(error::from_end),
+            Err(_) if wait.is_none() => Ok(()),
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "not all was delivered in time")),
         }
     }
 

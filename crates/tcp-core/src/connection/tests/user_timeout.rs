@@ -99,3 +99,12 @@ fn our_fin_counts_as_undelivered() {
     w.wait(ms(5_000));
     assert_eq!(w.end(), Some(End::TimedOut));
 }
+
+#[test]
+fn zero_is_none() {
+    let mut w = wire(0);
+    w.write(10);
+    w.wait(ms(10_000));
+    assert_eq!(w.end(), None);
+    assert_eq!(w.conn.options().user_timeout, None);
+}

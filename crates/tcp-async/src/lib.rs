@@ -32,6 +32,7 @@
 mod ambient;
 mod budget;
 mod builder;
+mod closing;
 mod error;
 mod listener;
 mod net;

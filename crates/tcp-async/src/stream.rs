@@ -10,7 +10,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
 use tcp_core::connection::{Info, State};
-use tcp_core::error::UserError;
 use tcp_io::cell::{ConnCell, Interest as CellInterest, Readiness};
 use tcp_io::stack::ConnectOptions;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
@@ -20,7 +19,7 @@ use crate::budget::cooperative;
 use crate::error;
 use crate::net::Net;
 use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::wait::{Delivery, Wait};
+use crate::wait::Wait;
 
 /// A TCP connection; see `tokio::net::TcpStream`.
 ///
@@ -286,34 +285,6 @@ impl TcpStream {
         }
     }
 
-    /// Closes the stream, as dropping it does, and waits until the peer has acknowledged all that
-    /// was written, at most for the [linger](Self::set_linger) time; without one it does not wait.
-    /// After it the stack goes on delivering in the background, as Linux does.
-    ///
-    /// That the peer has acknowledged text does not mean that its application has read it.
-    ///
-    /// # Errors
-    /// `TimedOut` if the linger time was over first; otherwise why the connection ended before
-    /// all was delivered. A linger time of zero, or unread text, resets: `ConnectionAborted`.
-    ///
-    /// # Cancel safety
-    /// The stream is closed whether or not anybody waits.
-    pub async fn close(self) -> io::Result<()> {
-        let wait = self.linger()?;
-        self.cell.close(self.net.handle.now());
-        let delivered = Delivery::new(&self.cell);
-        match tokio::time::timeout(wait.unwrap_or_default(), delivered).await {
-            Ok(end) => end.map_err(error::from_end),
-            Err(_) if wait.is_none() => Ok(()),
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "not all was delivered in time")),
-        }
-    }
-
-    /// Resets the connection at once; unsent and unread text is lost.
-    pub fn abort(self) {
-        self.cell.abort();
-    }
-
     /// Borrowed halves; see `tokio::net::TcpStream::split`.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         (ReadHalf(&*self), WriteHalf(&*self))
@@ -322,14 +293,6 @@ impl TcpStream {
     /// Owned halves; dropping the write half closes our direction.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         crate::split::into_split(self)
-    }
-
-    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
-        match self.cell.close_write() {
-            // As tokio: what has ended already is shut down.
-            Ok(()) | Err(UserError::Ended(_) | UserError::NotConnected) => Ok(()),
-            Err(e) => Err(error::from_user(e)),
-        }
     }
 
     fn poll_io<R>(

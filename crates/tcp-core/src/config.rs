@@ -149,7 +149,7 @@ impl Default for Keepalive {
 /// What close does with data that is not delivered yet (`SO_LINGER`).
 ///
 /// As on Linux, a time never costs data: it only says how long an application that closes wants
-/// to wait. See docs/decisions/0014.
+/// to wait. (Decision 0014 of the project.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Linger {
     /// Deliver in the background; the retransmission limits decide how long.
@@ -205,6 +205,14 @@ pub struct SocketOptions {
     pub traffic_class: u8,
     /// Soft errors are reported (SHLD-20 lets the application switch this off).
     pub report_soft_errors: bool,
+}
+
+impl SocketOptions {
+    /// As the connection uses them.
+    pub(crate) fn normalized(mut self) -> SocketOptions {
+        self.user_timeout = self.user_timeout.filter(|t| !t.is_zero());
+        self
+    }
 }
 
 impl Default for SocketOptions {

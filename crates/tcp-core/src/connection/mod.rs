@@ -241,7 +241,7 @@ impl Connection {
             recovery,
             congestion: Congestion::new(config.congestion, mss),
             timers: Timers::new(),
-            options: config.options.clone(),
+            options: config.options.clone().normalized(),
             config,
             negotiated: Negotiated::default(),
             owed: Owed::Nothing,

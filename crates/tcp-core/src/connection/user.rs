@@ -333,7 +333,7 @@ impl Connection {
     pub fn set_options(&mut self, now: Instant, change: impl FnOnce(&mut SocketOptions)) {
         let was = self.options.clone();
         change(&mut self.options);
-        self.options.user_timeout = self.options.user_timeout.filter(|t| !t.is_zero());
+        self.options = self.options.clone().normalized();
         if matches!(self.phase, Phase::Ended(_)) {
             // Nothing runs any more; a timer armed now would end it a second time.
             return;

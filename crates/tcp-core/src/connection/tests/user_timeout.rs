@@ -1,7 +1,8 @@
 //! How long may text stay undelivered? The user timeout (RFC 9293 3.8.3, MUST-21; RFC 5482).
 
 use super::super::{Events, Timer};
-use super::wire::{MSS, RTT, Wire, ms};
+use super::wire::{MSS, Peer, RTT, Wire, ms};
+use crate::config::TcpConfig;
 use crate::error::End;
 
 fn wire(limit: u64) -> Wire {
@@ -107,4 +108,10 @@ fn zero_is_none() {
     w.wait(ms(10_000));
     assert_eq!(w.end(), None);
     assert_eq!(w.conn.options().user_timeout, None);
+    let mut config = TcpConfig::default();
+    config.options.user_timeout = Some(ms(0));
+    let mut w = Wire::open(Peer::default(), config);
+    w.write(10);
+    w.wait(ms(10_000));
+    assert_eq!(w.end(), None);
 }

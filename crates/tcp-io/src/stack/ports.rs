@@ -119,7 +119,7 @@ impl Stack {
             return Err(BindError::NotLocal);
         }
         let port = match port {
-            0 => self.free_port(wanted).ok_or(BindError::NoPorts)?,
+            0 => self.free_port(wanted, reuse).ok_or(BindError::NoPorts)?,
             p => p,
         };
         let left_over = self.ports.connections.contains_key(&port) && !reuse;
@@ -147,12 +147,17 @@ impl Stack {
         (from, u32::from(to.max(from) - from) + 1)
     }
 
-    fn free_port(&mut self, wanted: Bound) -> Option<u16> {
+    /// A port that nobody uses; if there is none and `reuse` is set, one that only connections
+    /// use.
+    fn free_port(&mut self, wanted: Bound, reuse: bool) -> Option<u16> {
         let (from, count) = self.port_range();
         let start = self.rng.random_range(0..count);
-        (0..count)
-            .map(|i| from + ((start + i) % count) as u16)
-            .find(|p| !self.ports.clashes(wanted, *p) && !self.ports.connections.contains_key(p))
+        let unbound = || {
+            let ports = (0..count).map(|i| from + ((start + i) % count) as u16);
+            ports.filter(|p| !self.ports.clashes(wanted, *p))
+        };
+        let unused = unbound().find(|p| !self.ports.connections.contains_key(p));
+        unused.or_else(|| unbound().next().filter(|_| reuse))
     }
 
     /// A free ephemeral port towards `remote` (RFC 6056 3.3.3): the hash spreads destinations,

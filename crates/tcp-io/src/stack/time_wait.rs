@@ -53,6 +53,9 @@ impl TimeWaits {
     }
 
     pub(super) fn find(&self, tuple: &Tuple) -> Option<u32> {
+        if self.slots.is_empty() {
+            return None;
+        }
         let hash = self.hash.hash_one(Key::from(tuple));
         let same = |slot: &u32| self.get(*slot).is_some_and(|r| r.tuple == *tuple);
         self.index.find(hash, same).copied()

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stack_tests::survivor::{Case, DELAY, Failure, Outcome, THINK, Truth, config, packets, run};
+use tcp_core::connection::State;
 use tcp_core::error::End;
+use tcp_io::stack::{ConnectOptions, ListenOptions};
+use tcp_sim::{LinkConfig, pair};
 
 /// What is under way, the applications' thinking, and the simulator's and the wheel's pace.
 const SLACK: Duration = Duration::from_millis(20 + 2 * 300 + 40);
@@ -154,4 +157,26 @@ fn the_survivor_of_a_killed_peer_sees_its_end_at_once() {
     let o = at_every_step(Failure::Kill);
     assert!(count(&o, Truth::EarlyEnd) > 10 && count(&o, Truth::Failed(End::Reset)) > 0);
     assert!(count(&o, Truth::Done) > 0);
+}
+
+// MUST-26, MUST-29: who answers is left alone, however long nothing is said.
+#[test]
+fn a_peer_that_answers_keepalive_is_left_alone() {
+    let mut w = pair(1, LinkConfig::default().delay(DELAY), &config());
+    w.set_trace_depth(0);
+    let (now, server) = (w.now(), w.node(1).addr(80));
+    let l = w.node_mut(1).stack.listen(server, ListenOptions::default()).unwrap();
+    let client = w.node_mut(0).stack.connect(now, server, ConnectOptions::default()).unwrap();
+    w.run_for(Duration::from_secs(24 * 3600));
+    let accepted = w.node_mut(1).stack.accept(l).unwrap().unwrap();
+    let states = [w.node(0).stack.state(client), w.node(1).stack.state(accepted)];
+    assert_eq!(states, [State::Established; 2]);
+    // A probe and its answer in 10 s, from both ends if their probes cross.
+    let sent = w.link(0, 1).stats().sent + w.link(1, 0).stats().sent;
+    assert!((2 * 8600..=4 * 8640).contains(&sent), "{sent}");
+    let now = w.now();
+    w.node_mut(0).stack.write(now, client, b"still here").unwrap();
+    w.run_for(2 * DELAY);
+    let now = w.now();
+    assert_eq!(w.node_mut(1).stack.read(now, accepted, &mut [0; 99]), Ok(10));
 }

@@ -19,6 +19,9 @@ use crate::cell::ReadyQueue;
 use crate::device::{Device, TxPacket};
 use crate::stack::Stack;
 
+#[cfg(test)]
+mod tests;
+
 /// Packets read in one turn, before the stack plans, acknowledges and wakes. Without receive
 /// offload the number of ACKs decides the speed, and one turn makes one (docs/decisions).
 const READS: usize = 512;
@@ -63,6 +66,8 @@ impl Handle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Stack> {
+        #[cfg(test)]
+        tests::before_lock();
         self.0.stack.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -72,6 +77,15 @@ impl Handle {
         let result = act(&mut self.lock(), now);
         self.0.ready.wake();
         result
+    }
+
+    /// Opens something on the stack, or returns `None` if the stack is told to end. That is asked
+    /// under the lock under which it ends: nothing is opened that nobody would end.
+    pub fn open<R>(&self, act: impl FnOnce(&mut Stack, Instant) -> R) -> Option<R> {
+        self.with_stack(|stack, now| {
+            let running = self.phase() == Phase::Running;
+            running.then(|| act(stack, now))
+        })
     }
 
     /// Looks at the stack.

@@ -4,6 +4,7 @@
 mod acknowledges;
 mod arrives;
 mod info;
+mod memory;
 mod opening;
 mod phase;
 mod plan;
@@ -15,12 +16,14 @@ mod user;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ops::BitOr;
 
 use crate::config::{SocketOptions, TcpConfig};
 use crate::congestion::Congestion;
 use crate::error::{DropReason, End, Unreachable};
+use crate::memory::Account;
 use crate::receive::ReceiveSpace;
 use crate::recovery::{Recovery, RecoveryConfig};
 use crate::send::SendSpace;
@@ -60,7 +63,8 @@ pub struct Connection {
     congestion: Congestion,
     timers: Timers,
     config: Arc<TcpConfig>,
-    options: SocketOptions,
+    /// What differs from the configuration's options.
+    own_options: Option<Box<SocketOptions>>,
     negotiated: Negotiated,
     /// A packet that no other state implies.
     owed: Owed,
@@ -79,6 +83,10 @@ pub struct Connection {
     retransmit_first: bool,
     /// The cork's 200 ms are over.
     uncorked: bool,
+    /// A writer found no memory.
+    awaits_memory: bool,
+    /// What the buffers hold of the stack's memory.
+    account: Account,
     opened_at: Instant,
     last_sent: Instant,
     last_received: Instant,
@@ -238,7 +246,7 @@ impl Connection {
             recovery,
             congestion: Congestion::new(config.congestion, mss),
             timers: Timers::new(),
-            options: config.options.clone(),
+            own_options: None,
             config,
             negotiated: Negotiated::default(),
             owed: Owed::Nothing,
@@ -252,6 +260,8 @@ impl Connection {
             probe_backoff: 0,
             retransmit_first: false,
             uncorked: false,
+            awaits_memory: false,
+            account: Account::default(),
             opened_at: now,
             last_sent: now,
             last_received: now,
@@ -307,6 +317,8 @@ impl Connection {
         self.phase = Phase::Ended(end);
         self.timers.cancel_all();
         self.snd.buffer = crate::buffer::SendBuffer::new();
+        self.recovery.forget();
+        self.settle_memory();
         self.probe = None;
         if self.owed != Owed::Reset {
             self.owed = Owed::Nothing;

@@ -322,11 +322,18 @@ impl Stack {
     }
 
     /// Puts a connection into the tables.
-    pub(super) fn insert_connection(&mut self, conn: Connection) -> Arc<ConnCell> {
+    pub(super) fn insert_connection(&mut self, mut conn: Connection) -> Arc<ConnCell> {
+        self.budget.admit(&mut conn);
         let id = self.connections.vacant();
         let tuple = conn.tuple();
         let cell = ConnCell::new(id, conn, self.ready.clone());
-        let entry = ConnEntry { cell: cell.clone(), timer: None, active: false, reachable: true };
+        let entry = ConnEntry {
+            cell: cell.clone(),
+            timer: None,
+            active: false,
+            awaits_memory: false,
+            reachable: true,
+        };
         self.connections.insert(entry);
         self.demux.insert(&tuple, Owner::Connection(id));
         self.ports.hold_connection(tuple.local.port);

@@ -190,7 +190,7 @@ impl Stack {
         let Some(e) = self.time_wait.slots.get_mut(slot as usize) else { return Ok(()) };
         let was = e.record.expires;
         match e.record.on_segment(now, seg, &self.tcp) {
-            TimeWaitVerdict::Ignore => {}
+            TimeWaitVerdict::Ignore => return Err(PacketDrop::InTimeWait),
             TimeWaitVerdict::Ack => {
                 let (ack, expires, key) = (e.record.ack(now), e.record.expires, e.timer);
                 if expires != was {

@@ -125,11 +125,13 @@ pub enum DropReason {
     AfterClose,
     /// The connection has ended.
     Ended,
+    /// Memory is short: there is no room for the text, though the window offered it.
+    NoMemory,
 }
 
 impl DropReason {
     /// Number of reasons, for a table of counters.
-    pub const COUNT: usize = DropReason::Ended as usize + 1;
+    pub const COUNT: usize = DropReason::NoMemory as usize + 1;
 
     /// All reasons, in the order of their counters.
     pub const ALL: [DropReason; DropReason::COUNT] = [
@@ -143,6 +145,7 @@ impl DropReason {
         DropReason::TooManyRanges,
         DropReason::AfterClose,
         DropReason::Ended,
+        DropReason::NoMemory,
     ];
 }
 

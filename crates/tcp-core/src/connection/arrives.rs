@@ -39,6 +39,7 @@ impl Connection {
             Verdict::Accepted => self.stats.segments_in += 1,
             Verdict::Dropped(_) | Verdict::DroppedReset(_) => self.stats.drops += 1,
         }
+        self.settle_memory();
         verdict
     }
 
@@ -254,7 +255,12 @@ impl Connection {
         let in_order = s.seq == self.rcv.nxt;
         let gap_before = self.rcv.buffer.out_of_order() > 0;
         let offset = s.seq.distance_from(self.rcv.nxt);
-        let taken = self.rcv.buffer.insert(self.rcv.nxt, offset, s.text);
+        let text = self.affordable_text(offset, s.text);
+        if text.is_empty() {
+            self.rcv.ack.now();
+            return Break(Verdict::Dropped(DropReason::NoMemory));
+        }
+        let taken = self.rcv.buffer.insert(self.rcv.nxt, offset, text);
         if let Some(d) = taken.duplicate.filter(|_| self.negotiated.sack) {
             self.rcv.dsack = Some(SackBlock { start: d.start, end: d.end });
         }
@@ -264,13 +270,13 @@ impl Connection {
         }
         self.rcv.nxt += taken.advance;
         self.stats.octets_in += u64::from(taken.advance);
-        if !in_order || gap_before || s.text.len() < s.seg.payload.len() {
+        if !in_order || gap_before || text.len() < s.seg.payload.len() {
             // MAY-13 and RFC 5681 4.2: a gap, its filling and a duplicate are told at once.
             self.rcv.ack.now();
         }
         if taken.advance > 0 {
             let full = self.rcv.segment_size.min((self.rcv.limit / 4) as u32);
-            self.rcv.ack.on_text(taken.advance, full, self.options.quickack);
+            self.rcv.ack.on_text(taken.advance, full, self.options().quickack);
             self.notify(Events::READABLE);
         }
         Continue(())

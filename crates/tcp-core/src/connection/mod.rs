@@ -4,6 +4,7 @@
 mod acknowledges;
 mod arrives;
 mod info;
+mod memory;
 mod opening;
 mod phase;
 mod plan;
@@ -15,6 +16,7 @@ mod user;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ops::BitOr;
 use core::time::Duration;
@@ -22,6 +24,7 @@ use core::time::Duration;
 use crate::config::{Linger2, SocketOptions, TcpConfig};
 use crate::congestion::Congestion;
 use crate::error::{DropReason, End, Unreachable};
+use crate::memory::Account;
 use crate::receive::ReceiveSpace;
 use crate::recovery::{Recovery, RecoveryConfig};
 use crate::send::SendSpace;
@@ -61,7 +64,8 @@ pub struct Connection {
     congestion: Congestion,
     timers: Timers,
     config: Arc<TcpConfig>,
-    options: SocketOptions,
+    /// What differs from the configuration's options.
+    own_options: Option<Box<SocketOptions>>,
     negotiated: Negotiated,
     /// A packet that no other state implies.
     owed: Owed,
@@ -80,6 +84,10 @@ pub struct Connection {
     retransmit_first: bool,
     /// The cork's 200 ms are over.
     uncorked: bool,
+    /// A writer found no memory.
+    awaits_memory: bool,
+    /// What the buffers hold of the stack's memory.
+    account: Account,
     opened_at: Instant,
     last_sent: Instant,
     last_received: Instant,
@@ -241,7 +249,9 @@ impl Connection {
             recovery,
             congestion: Congestion::new(config.congestion, mss),
             timers: Timers::new(),
-            options: config.options.clone().normalized(),
+            // The application may have written zero for "none".
+            own_options: (config.options.user_timeout == Some(Duration::ZERO))
+                .then(|| Box::new(config.options.clone().normalized())),
             config,
             negotiated: Negotiated::default(),
             owed: Owed::Nothing,
@@ -255,6 +265,8 @@ impl Connection {
             probe_backoff: 0,
             retransmit_first: false,
             uncorked: false,
+            awaits_memory: false,
+            account: Account::default(),
             opened_at: now,
             last_sent: now,
             last_received: now,
@@ -310,6 +322,8 @@ impl Connection {
         self.phase = Phase::Ended(end);
         self.timers.cancel_all();
         self.snd.buffer = crate::buffer::SendBuffer::new();
+        self.recovery.forget();
+        self.settle_memory();
         self.probe = None;
         if self.owed != Owed::Reset {
             self.owed = Owed::Nothing;
@@ -343,7 +357,7 @@ impl Connection {
         if self.state() != State::FinWait2 || self.reader != Reader::Gone {
             return;
         }
-        let wait = match self.options.linger2 {
+        let wait = match self.options().linger2 {
             Linger2::Never => return self.finish_with_reset(End::Aborted),
             Linger2::Seconds(s) if s > 0 => Duration::from_secs(s.min(LINGER2_MAX).into()),
             Linger2::Stack | Linger2::Seconds(_) => self.config.fin_wait2_timeout,

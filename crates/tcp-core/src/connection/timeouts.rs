@@ -61,7 +61,7 @@ impl Connection {
             self.config.syn_retries
         } else if self.reader == Reader::Gone {
             self.config.orphan_retries
-        } else if self.options.user_timeout.is_some() {
+        } else if self.options().user_timeout.is_some() {
             // MUST-21: the application's R2 is a time, and takes the place of ours.
             u32::MAX
         } else {
@@ -103,8 +103,8 @@ impl Connection {
     /// Turns keepalive on, if the application asked for it (MAY-5).
     pub(super) fn arm_keepalive(&mut self, now: Instant) {
         let live = matches!(self.phase, Phase::Synchronized(_)) && self.state() != State::TimeWait;
-        if self.options.keepalive_on && live {
-            let idle = at_least_a_tick(self.options.keepalive.idle);
+        if self.options().keepalive_on && live {
+            let idle = at_least_a_tick(self.options().keepalive.idle);
             self.timers.set(Timer::Keepalive, now + idle);
         } else {
             self.timers.cancel(Timer::Keepalive);
@@ -112,7 +112,7 @@ impl Connection {
     }
 
     fn on_keepalive_timeout(&mut self, now: Instant) {
-        let k = self.options.keepalive;
+        let k = self.options().keepalive;
         let due = self.last_received + at_least_a_tick(k.idle);
         // MUST-26: only when nothing is outstanding and nothing was received for the interval.
         if self.has_undelivered() {
@@ -131,9 +131,9 @@ impl Connection {
     /// MUST-29: only after `count` probes without an answer; with a user timeout after that time,
     /// as on Linux, and after one probe at least.
     fn probed_in_vain(&self, now: Instant) -> bool {
-        match self.options.user_timeout {
+        match self.options().user_timeout {
             Some(t) => self.probes > 0 && now.since(self.last_received) >= t,
-            None => self.probes >= self.options.keepalive.count.max(1),
+            None => self.probes >= self.options().keepalive.count.max(1),
         }
     }
 
@@ -156,7 +156,7 @@ impl Connection {
                 } else {
                     // MUST-56; RFC 5927 5.2: in a synchronized state hard errors are soft too.
                     self.soft_error = Some(u);
-                    if self.options.report_soft_errors {
+                    if self.options().report_soft_errors {
                         // MUST-47, SHLD-25
                         self.notify(Events::SOFT_ERROR);
                     }

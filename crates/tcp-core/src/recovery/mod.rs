@@ -128,6 +128,9 @@ pub struct Timeout {
 /// Timestamps round both ends of a measurement to milliseconds.
 const CLOCK_TICK: Duration = Duration::from_millis(1);
 
+/// Octets of the scoreboard that an idle connection may keep: the least allocation.
+const FEW: usize = 128;
+
 /// [`State`] with the octet that ends it.
 #[derive(Debug, Clone, Copy)]
 enum Phase {
@@ -306,6 +309,30 @@ impl Recovery {
         match self.phase {
             Phase::Open if self.blind => self.dup_acks.min(2).saturating_mul(mss),
             _ => 0,
+        }
+    }
+
+    /// Octets of memory held.
+    #[inline]
+    pub fn memory(&self) -> usize {
+        self.board.memory()
+    }
+
+    /// Bounds the scoreboard's records below their usual bound, while memory is short.
+    pub fn set_record_limit(&mut self, limit: Option<usize>) {
+        self.board.set_record_limit(limit);
+    }
+
+    /// The connection is over: nothing that was sent is waited for.
+    pub fn forget(&mut self) {
+        self.board = Scoreboard::default();
+    }
+
+    /// Everything is acknowledged: an idle connection keeps room for a few records, not for the
+    /// burst that is over.
+    pub fn release_burst(&mut self) {
+        if self.board.memory() > FEW {
+            self.board.release_memory();
         }
     }
 

@@ -102,6 +102,8 @@ pub(super) struct Scoreboard {
     first_lost: SeqNum,
     /// Below this every record that could be inferred lost has been.
     evaluated: SeqNum,
+    /// By how much the bound of the records is lowered.
+    withheld: u16,
 }
 
 impl Scoreboard {
@@ -137,7 +139,7 @@ impl Scoreboard {
         if len == 0 {
             return;
         }
-        let full = self.records.len() >= MAX_RECORDS;
+        let full = self.records.len() >= self.most_records();
         let new = Record {
             sent_at: now,
             start,
@@ -230,7 +232,7 @@ impl Scoreboard {
     pub(super) fn on_sack(&mut self, block: SackBlock, delivery: &mut Delivery) {
         let Some((start, end)) = self.unreported_part(block) else { return };
         // Hostile patterns can't make records without bound.
-        if self.records.len() + 2 > MAX_RECORDS && (self.cuts(start) || self.cuts(end)) {
+        if self.records.len() + 2 > self.most_records() && (self.cuts(start) || self.cuts(end)) {
             return;
         }
         self.highest_sacked = if self.sacked == 0 { end } else { self.highest_sacked.max(end) };
@@ -371,6 +373,20 @@ impl Scoreboard {
             len += r.len();
         }
         Some((self.first_lost, len))
+    }
+
+    /// Octets of memory held.
+    #[inline]
+    pub(super) fn memory(&self) -> usize {
+        self.records.capacity() * size_of::<Record>()
+    }
+
+    pub(super) fn set_record_limit(&mut self, limit: Option<usize>) {
+        self.withheld = limit.map_or(0, |n| MAX_RECORDS.saturating_sub(n)) as u16;
+    }
+
+    fn most_records(&self) -> usize {
+        MAX_RECORDS - usize::from(self.withheld)
     }
 
     /// Gives back the memory that a burst has left, for a connection that went idle.

@@ -142,7 +142,7 @@ impl ConnCell {
     pub fn write(&self, now: Instant, data: &[u8]) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.write(now, data);
-            let then = if matches!(r, Ok(n) if n > 0) { Then::Service } else { Then::Nothing };
+            let then = i.after_write(&r);
             (i.once(r, Err(UserError::BrokenPipe)), then)
         })
     }
@@ -172,7 +172,8 @@ impl ConnCell {
             if total > 0 {
                 return (Ok(total), Then::Service);
             }
-            (i.once(result, Err(UserError::BrokenPipe)), Then::Nothing)
+            let then = i.after_write(&result);
+            (i.once(result, Err(UserError::BrokenPipe)), then)
         })
     }
 
@@ -183,7 +184,7 @@ impl ConnCell {
     pub fn write_bytes(&self, now: Instant, data: &mut bytes::Bytes) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.write_bytes(now, data);
-            let then = if matches!(r, Ok(n) if n > 0) { Then::Service } else { Then::Nothing };
+            let then = i.after_write(&r);
             (i.once(r, Err(UserError::BrokenPipe)), then)
         })
     }
@@ -195,7 +196,7 @@ impl ConnCell {
     pub fn read(&self, now: Instant, out: &mut [u8]) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.read(now, out);
-            let then = if i.conn.wants_ack() { Then::Service } else { Then::Nothing };
+            let then = i.after_read();
             (i.once(r, Ok(0)), then)
         })
     }
@@ -212,7 +213,7 @@ impl ConnCell {
     ) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.read_with(now, max, take);
-            let then = if i.conn.wants_ack() { Then::Service } else { Then::Nothing };
+            let then = i.after_read();
             (i.once(r, Ok(0)), then)
         })
     }
@@ -309,6 +310,7 @@ impl ConnCell {
             return Poll::Ready(ready);
         }
         inner.waiters.set_slot(interest, cx.waker());
+        self.after_wait(inner, interest);
         Poll::Pending
     }
 
@@ -328,7 +330,18 @@ impl ConnCell {
             return Poll::Ready(ready);
         }
         inner.waiters.register(interest, cx.waker(), key);
+        self.after_wait(inner, interest);
         Poll::Pending
+    }
+
+    /// A task waits to write: if that is for memory, the stack puts it into the line.
+    fn after_wait(&self, mut inner: MutexGuard<'_, Inner>, interest: Interest) {
+        let writes = interest.mask().intersects(Readiness::WRITABLE);
+        let awaits_memory = writes && inner.conn.note_waiting_writer();
+        drop(inner);
+        if awaits_memory {
+            self.request_service();
+        }
     }
 
     /// A waiting task gives up.
@@ -402,6 +415,18 @@ enum Then {
 }
 
 impl Inner {
+    /// Written text is sent; a writer that found no memory waits in the stack's line.
+    fn after_write(&self, result: &Result<usize, UserError>) -> Then {
+        let written = matches!(result, Ok(n) if *n > 0);
+        if written || self.conn.awaits_memory() { Then::Service } else { Then::Nothing }
+    }
+
+    /// A window may have opened, or memory come free that somebody waits for.
+    fn after_read(&self) -> Then {
+        let tell = self.conn.wants_ack() || self.conn.memory_is_awaited();
+        if tell { Then::Service } else { Then::Nothing }
+    }
+
     fn pick(&mut self, events: Events, wake: &mut WakeList) {
         if events.is_empty() {
             return;

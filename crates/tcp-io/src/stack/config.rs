@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use tcp_core::config::TcpConfig;
+use tcp_core::memory::MemoryLimits;
 
 /// An address with the length of its network's prefix, as in `10.0.0.2/24`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -162,6 +163,8 @@ pub struct StackConfig {
     pub ephemeral_ports: (u16, u16),
     /// Octets of SYN text that all half-open records together may keep.
     pub syn_text_budget: usize,
+    /// What the buffers of all connections may hold together. Linux: `tcp_mem`.
+    pub memory: MemoryLimits,
 }
 
 impl Default for StackConfig {
@@ -181,6 +184,7 @@ impl Default for StackConfig {
             max_connections: 1 << 20,
             ephemeral_ports: (32_768, 60_999),
             syn_text_budget: 1 << 20,
+            memory: MemoryLimits::default(),
         }
     }
 }

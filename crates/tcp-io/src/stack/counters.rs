@@ -37,10 +37,33 @@ pub enum PacketDrop {
     IcmpIgnored,
     /// Our own answer, dropped since the queue of answers is full.
     AnswerQueueFull,
+    /// For a TIME-WAIT record, which has no answer to it.
+    InTimeWait,
 }
 
 impl PacketDrop {
-    const COUNT: usize = PacketDrop::AnswerQueueFull as usize + 1;
+    /// Number of reasons.
+    pub const COUNT: usize = PacketDrop::InTimeWait as usize + 1;
+
+    /// All reasons, in the order of their counters.
+    pub const ALL: [PacketDrop; PacketDrop::COUNT] = [
+        PacketDrop::Malformed,
+        PacketDrop::NotForUs,
+        PacketDrop::BadSource,
+        PacketDrop::NotUnicast,
+        PacketDrop::Fragment,
+        PacketDrop::Protocol,
+        PacketDrop::Checksum,
+        PacketDrop::BadSegment,
+        PacketDrop::NoConnection,
+        PacketDrop::SynQueueFull,
+        PacketDrop::AcceptQueueFull,
+        PacketDrop::TooManyConnections,
+        PacketDrop::IcmpNotBelieved,
+        PacketDrop::IcmpIgnored,
+        PacketDrop::AnswerQueueFull,
+        PacketDrop::InTimeWait,
+    ];
 }
 
 /// Counters since the stack's start.

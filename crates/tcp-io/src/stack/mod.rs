@@ -8,6 +8,7 @@ mod config;
 mod counters;
 mod icmp;
 mod ip;
+mod memory;
 mod passive;
 mod ports;
 mod receive;
@@ -41,6 +42,7 @@ pub use passive::{ListenError, ListenOptions, ListenerId};
 pub use ports::BindError;
 
 use ip::IpOptions;
+use memory::Budget;
 use passive::Listeners;
 use ports::Ports;
 use tables::{Connections, Demux, HalfOpens, Keyed, Token};
@@ -100,6 +102,7 @@ pub struct Stack {
     /// Packets to ourselves.
     loopback: VecDeque<TxPacket>,
     counters: Counters,
+    budget: Budget,
 }
 
 impl Stack {
@@ -128,6 +131,7 @@ impl Stack {
             answers: VecDeque::new(),
             loopback: VecDeque::new(),
             counters: Counters::default(),
+            budget: Budget::new(config.memory),
             config,
         }
     }
@@ -159,6 +163,7 @@ impl Stack {
                 Token::Connection(id) => self.connection_timeout(now, id),
                 Token::HalfOpen(slot) => self.half_open_timeout(now, slot),
                 Token::TimeWait => self.time_wait_timeout(now),
+                Token::Memory => self.budget_timeout(now),
             }
         }
     }

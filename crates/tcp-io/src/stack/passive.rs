@@ -322,7 +322,8 @@ impl Stack {
     }
 
     /// Puts a connection into the tables.
-    pub(super) fn insert_connection(&mut self, conn: Connection) -> Arc<ConnCell> {
+    pub(super) fn insert_connection(&mut self, mut conn: Connection) -> Arc<ConnCell> {
+        self.budget.admit(&mut conn);
         let id = self.connections.vacant();
         let tuple = conn.tuple();
         let cell = ConnCell::new(id, conn, self.ready.clone());
@@ -332,6 +333,7 @@ impl Stack {
             active: false,
             reachable: true,
             orphan: false,
+            awaits_memory: false,
         };
         self.connections.insert(entry);
         self.demux.insert(&tuple, Owner::Connection(id));

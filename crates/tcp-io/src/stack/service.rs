@@ -16,6 +16,7 @@ use crate::device::TxPacket;
 /// What came out of one turn of a connection.
 struct Turn {
     more: bool,
+    awaits_memory: bool,
     deadline: Option<Instant>,
     time_wait: Option<TimeWait>,
 }
@@ -35,7 +36,13 @@ impl Stack {
                 self.receive_loopback(now, &p);
                 continue;
             }
-            let Some(id) = self.active.pop_front() else { return };
+            let Some(id) = self.active.pop_front() else {
+                // Who gets memory writes, and is heard in the next drain.
+                if self.balance(now) {
+                    continue;
+                }
+                return;
+            };
             self.turn(now, id, &mut out);
             let mut open = true;
             for p in out.drain(..) {
@@ -123,6 +130,9 @@ impl Stack {
         });
         if turn.more {
             self.activate(id);
+        }
+        if turn.awaits_memory {
+            self.await_memory(now, id);
         }
         self.after_turn(id, &turn, &serviced);
     }
@@ -228,5 +238,6 @@ fn take_turn(
         }
     }
     let time_wait = if more { None } else { c.hand_over_time_wait(now) };
-    Turn { more, deadline: c.poll_timeout().map(|d| d.at), time_wait }
+    let deadline = c.poll_timeout().map(|d| d.at);
+    Turn { more, awaits_memory: c.awaits_memory(), deadline, time_wait }
 }

@@ -22,6 +22,8 @@ pub(super) enum Token {
     HalfOpen(u32),
     /// The earliest end of all records.
     TimeWait,
+    /// The budget goes on.
+    Memory,
 }
 
 /// Who owns the segments between two endpoints.
@@ -46,24 +48,34 @@ impl BuildHasher for Keyed {
 /// The tuple in the form that is hashed: a few words instead of nested enums.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Key {
-    local: u128,
-    remote: u128,
+    /// The addresses in words: a `u128` would make every entry 16 octets larger.
+    local: [u32; 4],
+    remote: [u32; 4],
     ports: u32,
 }
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, h: &mut H) {
-        h.write_u64(self.local as u64 ^ ((self.local >> 64) as u64).rotate_left(17));
-        h.write_u64(self.remote as u64 ^ ((self.remote >> 64) as u64).rotate_left(31));
+        h.write_u64(halves(self.local, 17));
+        h.write_u64(halves(self.remote, 31));
         h.write_u32(self.ports);
     }
+}
+
+/// Both halves of an address in one word; `turn` keeps the two addresses apart.
+fn halves([a, b, c, d]: [u32; 4], turn: u32) -> u64 {
+    let join = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+    join(c, d) ^ join(a, b).rotate_left(turn)
 }
 
 impl From<&Tuple> for Key {
     fn from(t: &Tuple) -> Key {
         let bits = |ip: IpAddr| match ip {
-            IpAddr::V4(a) => u128::from(a.to_bits()) | 0xffff_0000_0000,
-            IpAddr::V6(a) => a.to_bits(),
+            IpAddr::V4(a) => [0, 0, 0xffff, a.to_bits()],
+            IpAddr::V6(a) => {
+                let b = a.to_bits();
+                [(b >> 96) as u32, (b >> 64) as u32, (b >> 32) as u32, b as u32]
+            }
         };
         Key {
             local: bits(t.local.ip),
@@ -123,6 +135,8 @@ pub(super) struct ConnEntry {
     pub(super) timer: Option<Armed>,
     /// In the stack's `active` queue.
     pub(super) active: bool,
+    /// In the line of those that wait for memory.
+    pub(super) awaits_memory: bool,
     /// The demultiplexer still points here.
     pub(super) reachable: bool,
     /// The application has let go of it, and it is counted as an orphan.
@@ -175,6 +189,20 @@ impl Connections {
 
     pub(super) fn orphans(&self) -> usize {
         self.orphans
+    }
+
+    /// The connections in `count` slots from slot `from` on.
+    pub(super) fn range(
+        &self,
+        from: usize,
+        count: usize,
+    ) -> impl Iterator<Item = (usize, &ConnEntry)> {
+        (from..from + count).filter_map(|slot| Some((slot, self.slots.get(slot)?)))
+    }
+
+    /// No slot at or beyond this is taken.
+    pub(super) fn slots_end(&self) -> usize {
+        self.slots.capacity()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &ConnEntry> {

@@ -200,7 +200,7 @@ impl Stack {
         let found = self.time_wait.on_segment(now, slot, seg, &self.tcp);
         let Some((verdict, ack)) = found else { return Ok(()) };
         match verdict {
-            TimeWaitVerdict::Ignore => {}
+            TimeWaitVerdict::Ignore => return Err(PacketDrop::InTimeWait),
             TimeWaitVerdict::Ack => self.answer_bare(tuple, ack),
             TimeWaitVerdict::Over => self.remove_time_wait(slot),
             TimeWaitVerdict::NewConnection(least) => match self.listeners.admit(tuple.local) {

@@ -125,11 +125,13 @@ pub enum DropReason {
     AfterClose,
     /// The connection has ended.
     Ended,
+    /// A last ACK without text for a listener that waits for text (`TCP_DEFER_ACCEPT`).
+    Deferred,
 }
 
 impl DropReason {
     /// Number of reasons, for a table of counters.
-    pub const COUNT: usize = DropReason::Ended as usize + 1;
+    pub const COUNT: usize = DropReason::Deferred as usize + 1;
 
     /// All reasons, in the order of their counters.
     pub const ALL: [DropReason; DropReason::COUNT] = [
@@ -143,6 +145,7 @@ impl DropReason {
         DropReason::TooManyRanges,
         DropReason::AfterClose,
         DropReason::Ended,
+        DropReason::Deferred,
     ];
 }
 

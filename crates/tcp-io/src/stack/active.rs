@@ -156,7 +156,7 @@ impl Stack {
 
     /// Whether a connection of our own may use these endpoints.
     pub(super) fn claim(&self, now: Instant, t: &Tuple) -> Claim {
-        match self.demux.find(t) {
+        match self.owner(t) {
             None => Claim::Free,
             Some(Owner::TimeWait(slot)) => match self.time_wait.slots.get(slot as usize) {
                 Some(e) if e.record.reusable(now) => Claim::Reusable,

@@ -150,7 +150,7 @@ impl Stack {
 
     /// Half-open records.
     pub fn half_open_count(&self) -> usize {
-        self.half_open.slots.len()
+        self.half_open.len()
     }
 
     /// TIME-WAIT records.
@@ -160,7 +160,7 @@ impl Stack {
 
     /// Entries of the demultiplexer: the sum of the tables, when nothing leaks.
     pub fn demux_count(&self) -> usize {
-        self.demux.len()
+        self.demux.len() + self.half_open.len()
     }
 
     /// Timers that are set.
@@ -171,7 +171,7 @@ impl Stack {
     /// Everything there is, as a table: listeners, half-open records, connections, TIME-WAIT.
     pub fn connections(&self) -> Vec<ConnectionRow> {
         let mut rows = self.listeners.rows();
-        rows.extend(self.half_open.slots.iter().map(|(_, e)| {
+        rows.extend(self.half_open.iter().map(|e| {
             let timer = Deadline {
                 at: e.record.deadline(),
                 timer: tcp_core::connection::Timer::Retransmit,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use tcp_core::config::TcpConfig;
+use tcp_core::listen::SynCookies;
 
 /// An address with the length of its network's prefix, as in `10.0.0.2/24`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -126,6 +127,12 @@ pub struct StackConfig {
     pub max_syn_backlog: usize,
     /// Upper bound of every listener's backlog. Linux: 4096.
     pub somaxconn: usize,
+    /// When a SYN is answered by a cookie instead of a record. Linux: `tcp_syncookies`, when the
+    /// queue is full.
+    pub syn_cookies: SynCookies,
+    /// Whether a full accept queue resets whoever completes a handshake; otherwise the last ACK
+    /// is dropped and the SYN-ACK sent again. Linux: `tcp_abort_on_overflow`, off.
+    pub abort_on_overflow: bool,
     /// TIME-WAIT records at most; when the table is full, a connection skips the quiet time and
     /// the event is counted. Linux: `tcp_max_tw_buckets`.
     pub max_time_wait: usize,
@@ -147,6 +154,8 @@ impl Default for StackConfig {
             tcp: TcpConfig::default(),
             max_syn_backlog: 4096,
             somaxconn: 4096,
+            syn_cookies: SynCookies::default(),
+            abort_on_overflow: false,
             max_time_wait: 262_144,
             max_connections: 1 << 20,
             ephemeral_ports: (32_768, 60_999),

@@ -37,10 +37,15 @@ pub enum PacketDrop {
     IcmpIgnored,
     /// Our own answer, dropped since the queue of answers is full.
     AnswerQueueFull,
+    /// An ACK for a listener whose SYN cookie is forged, too old, or another connection's;
+    /// answered by a reset.
+    BadCookie,
+    /// A SYN cookie that has made a connection before; answered by a reset.
+    UsedCookie,
 }
 
 impl PacketDrop {
-    const COUNT: usize = PacketDrop::AnswerQueueFull as usize + 1;
+    const COUNT: usize = PacketDrop::UsedCookie as usize + 1;
 }
 
 /// Counters since the stack's start.
@@ -60,6 +65,12 @@ pub struct Counters {
     pub syn_ack_retransmissions: u64,
     /// Half-open records given up.
     pub half_open_timeouts: u64,
+    /// SYN cookies sent. Linux: `SyncookiesSent`.
+    pub syn_cookies_sent: u64,
+    /// SYN cookies that came back good. Linux: `SyncookiesRecv`.
+    pub syn_cookies_received: u64,
+    /// ACKs that brought no good SYN cookie while one was expected. Linux: `SyncookiesFailed`.
+    pub syn_cookies_failed: u64,
     /// Resets sent.
     pub resets_out: u64,
     /// Connections that ended in a failure.

@@ -3,14 +3,16 @@
 
 use std::net::IpAddr;
 
+use tcp_core::config::SocketOptions;
 use tcp_core::connection::Verdict;
 use tcp_core::error::DropReason;
-use tcp_core::listen::HalfOpenVerdict;
+use tcp_core::listen::{Admission, Completion, HalfOpenVerdict};
 use tcp_core::time_wait::TimeWaitVerdict;
 use tcp_core::wire::{Flags, Segment, checksum};
 use tcp_core::{Endpoint, Instant, Tuple, reset};
 
 use super::counters::PacketDrop;
+use super::ip::IpOptions;
 use super::tables::Owner;
 use super::{Stack, ip};
 use crate::cell::ConnId;
@@ -99,7 +101,7 @@ impl Stack {
             local: Endpoint::new(p.dst, seg.dst_port),
             remote: Endpoint::new(p.src, seg.src_port),
         };
-        match self.demux.find(&tuple) {
+        match self.owner(&tuple) {
             Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, from.piece),
             Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, from.piece),
             Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg),
@@ -156,25 +158,33 @@ impl Stack {
         seg: &Segment<'_>,
         piece: u16,
     ) -> Result<(), PacketDrop> {
-        let tcp = self.tcp.clone();
-        let Some(e) = self.half_open.slots.get_mut(slot as usize) else { return Ok(()) };
+        let Some(e) = self.half_open.get_mut(slot) else { return Ok(()) };
+        let listener = e.listener;
+        let Some(tcp) = self.listeners.tcp(listener).cloned() else { return Ok(()) };
         match e.record.on_segment(now, seg, &tcp) {
             HalfOpenVerdict::Ignore(why) => self.counters.drop_segment(why),
-            HalfOpenVerdict::SynAck => {
-                let s = e.record.syn_ack(now, &tcp);
-                self.counters.syn_ack_retransmissions += 1;
-                self.answer_bare(tuple, s);
-            }
+            HalfOpenVerdict::SynAck => self.send_syn_ack_again(now, slot, &tcp),
             HalfOpenVerdict::Ack(why) => {
                 self.counters.drop_segment(why);
                 let s = e.record.ack(now, &tcp);
-                self.answer_bare(tuple, s);
+                self.answer_as(tuple, s, &tcp.options);
             }
             HalfOpenVerdict::Reset(why) => {
+                // Its first SYN got a cookie, a repeated one the record; it has answered the
+                // first.
+                if self.may_be_cookie(now, listener, seg)
+                    && self.cookie_record(now, listener, tuple, seg).is_some()
+                    && self.completion(listener)? == Completion::Queue
+                {
+                    self.take_half_open(slot);
+                    return self.on_cookie(now, listener, tuple, seg);
+                }
                 self.counters.drop_segment(why);
                 self.send_reset(tuple, seg);
             }
-            HalfOpenVerdict::Remove => self.remove_half_open(slot),
+            HalfOpenVerdict::Remove => {
+                self.take_half_open(slot);
+            }
             HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
         }
         Ok(())
@@ -201,15 +211,23 @@ impl Stack {
             TimeWaitVerdict::Over => self.remove_time_wait(slot),
             TimeWaitVerdict::NewConnection(least) => {
                 let ack = e.record.ack(now);
-                match self.listeners.admit(tuple.local) {
-                    Some(admitted) => {
-                        // A request that is turned away costs the record nothing.
-                        let listener = admitted?;
-                        self.remove_time_wait(slot);
-                        self.insert_half_open(now, listener, tuple, seg, Some(least));
+                let Some(listener) = self.listener_for(tuple) else {
+                    self.answer_bare(tuple, ack);
+                    return Ok(());
+                };
+                // A request that is turned away costs the record nothing.
+                match self.listeners.admit(listener)? {
+                    Admission::AcceptQueueFull => return Err(PacketDrop::AcceptQueueFull),
+                    // A cookie can't promise a number beyond the old one's: as on Linux there is
+                    // a record then.
+                    Admission::Cookie if self.listeners.keeps_proven(listener) => {}
+                    Admission::Cookie | Admission::SynQueueFull => {
+                        return Err(PacketDrop::SynQueueFull);
                     }
-                    None => self.answer_bare(tuple, ack),
+                    Admission::Record => {}
                 }
+                self.remove_time_wait(slot);
+                self.insert_half_open(now, listener, tuple, seg, Some(least));
             }
         }
         Ok(())
@@ -231,6 +249,12 @@ impl Stack {
     pub(super) fn answer_bare(&mut self, tuple: &Tuple, s: Segment<'static>) {
         let packet = ip::build_bare(tuple, s, self.ip_options());
         self.answer(packet);
+    }
+
+    /// An answer with the IP options of its listener.
+    pub(super) fn answer_as(&mut self, tuple: &Tuple, s: Segment<'static>, o: &SocketOptions) {
+        let o = IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class };
+        self.answer(ip::build_bare(tuple, s, o));
     }
 
     /// Whether a segment may open a connection: a SYN and nothing against it.

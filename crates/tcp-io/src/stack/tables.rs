@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 use slab::Slab;
-use tcp_core::listen::HalfOpen;
 use tcp_core::time_wait::TimeWait;
 use tcp_core::{Instant, Tuple};
 
 use super::ListenerId;
+use super::Stack;
 use crate::cell::{ConnCell, ConnId};
 use crate::wheel::TimerKey;
 
@@ -20,7 +20,8 @@ use crate::wheel::TimerKey;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Token {
     Connection(ConnId),
-    HalfOpen(u32),
+    /// The half-open records of a listener.
+    SynQueue(ListenerId),
     TimeWait(u32),
 }
 
@@ -36,6 +37,12 @@ pub(super) enum Owner {
 #[derive(Clone, Debug)]
 pub(super) struct Keyed([u8; 16]);
 
+impl Keyed {
+    pub(super) const fn new(key: [u8; 16]) -> Keyed {
+        Keyed(key)
+    }
+}
+
 impl BuildHasher for Keyed {
     type Hasher = SipHasher13;
     fn build_hasher(&self) -> SipHasher13 {
@@ -45,7 +52,7 @@ impl BuildHasher for Keyed {
 
 /// The tuple in the form that is hashed: a few words instead of nested enums.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Key {
+pub(super) struct Key {
     local: u128,
     remote: u128,
     ports: u32,
@@ -169,20 +176,6 @@ impl Connections {
 }
 
 #[derive(Debug)]
-pub(super) struct HalfOpenEntry {
-    pub(super) record: HalfOpen,
-    pub(super) listener: ListenerId,
-    pub(super) timer: TimerKey,
-}
-
-/// Records in slots, with the text they keep counted.
-#[derive(Debug, Default)]
-pub(super) struct HalfOpens {
-    pub(super) slots: Slab<HalfOpenEntry>,
-    pub(super) text: usize,
-}
-
-#[derive(Debug)]
 pub(super) struct TimeWaitEntry {
     pub(super) record: TimeWait,
     pub(super) timer: TimerKey,
@@ -191,4 +184,12 @@ pub(super) struct TimeWaitEntry {
 #[derive(Debug, Default)]
 pub(super) struct TimeWaits {
     pub(super) slots: Slab<TimeWaitEntry>,
+}
+
+impl Stack {
+    /// Who owns the segments between two endpoints.
+    pub(super) fn owner(&self, tuple: &Tuple) -> Option<Owner> {
+        let known = self.demux.find(tuple);
+        known.or_else(|| self.half_open.find(tuple).map(Owner::HalfOpen))
+    }
 }

@@ -56,4 +56,6 @@ pub mod tcp {
 
 pub use tcp_core::config::{BufferLimits, Keepalive, TcpConfig};
 pub use tcp_core::connection::{Info, State};
-pub use tcp_io::stack::{Cidr, ConnectionRow, Counters, StackConfig};
+pub use tcp_io::stack::{
+    Cidr, ConnectionRow, Counters, ListenOptions, PacketDrop, StackConfig, SynCookies,
+};

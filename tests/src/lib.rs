@@ -8,4 +8,5 @@ pub mod fuzz;
 pub mod kernel;
 pub mod matrix;
 pub mod scenario;
+pub mod survivor;
 pub mod transfer;

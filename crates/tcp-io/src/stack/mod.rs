@@ -13,10 +13,10 @@ mod listen_options;
 mod passive;
 mod ports;
 mod receive;
-mod records;
 mod service;
 mod syn_queue;
 mod tables;
+mod time_wait;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +37,7 @@ use crate::wheel::TimerWheel;
 
 pub use active::{ConnectOptions, OpenError};
 pub use calls::ConnectionRow;
-pub use config::{Cidr, CidrError, StackConfig};
+pub use config::{Cidr, CidrError, StackConfig, TimeWaitReuse};
 pub use counters::{Counters, PacketDrop};
 pub use listen_options::{ListenError, ListenOptions};
 pub use passive::ListenerId;
@@ -49,7 +49,8 @@ use ip::IpOptions;
 use passive::Listeners;
 use ports::Ports;
 use syn_queue::HalfOpens;
-use tables::{Connections, Demux, Keyed, TimeWaits, Token};
+use tables::{Connections, Demux, Keyed, Token};
+use time_wait::TimeWaits;
 
 /// Answers that wait to be sent (resets, SYN-ACKs, ACKs of records, ICMP) at most.
 const ANSWERS: usize = 4096;
@@ -123,9 +124,9 @@ impl Stack {
             rng: SmallRng::from_seed(seed),
             demux: Demux::new(hash_key),
             connections: Connections::default(),
-            half_open: HalfOpens::new(Keyed::new(hash_key)),
-            cookies: Cookies::new(&seed, Keyed::new(hash_key)),
-            time_wait: TimeWaits::default(),
+            half_open: HalfOpens::new(Keyed(hash_key)),
+            cookies: Cookies::new(&seed, Keyed(hash_key)),
+            time_wait: TimeWaits::new(Keyed(hash_key)),
             listeners: Listeners::default(),
             ports: Ports::default(),
             wheel: TimerWheel::new(now),
@@ -165,7 +166,7 @@ impl Stack {
             match token {
                 Token::Connection(id) => self.connection_timeout(now, id),
                 Token::SynQueue(id) => self.syn_queue_timeout(now, id),
-                Token::TimeWait(slot) => self.time_wait_timeout(now, slot),
+                Token::TimeWait => self.time_wait_timeout(now),
             }
         }
     }

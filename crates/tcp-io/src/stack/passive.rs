@@ -215,6 +215,17 @@ impl Stack {
         self.refuse(tuple, seg)
     }
 
+    /// Whether a request that takes a TIME-WAIT record's place gets a half-open record. A cookie
+    /// can't promise a number beyond the old one's: as on Linux there is a record then.
+    pub(super) fn admit_successor(&self, id: ListenerId) -> Result<(), PacketDrop> {
+        match self.listeners.admit(id)? {
+            Admission::Record => Ok(()),
+            Admission::Cookie if self.listeners.keeps_proven(id) => Ok(()),
+            Admission::Cookie | Admission::SynQueueFull => Err(PacketDrop::SynQueueFull),
+            Admission::AcceptQueueFull => Err(PacketDrop::AcceptQueueFull),
+        }
+    }
+
     /// A request becomes a half-open record, for a listener that has admitted it. `least_isn` is
     /// the least initial sequence number of a successor.
     pub(super) fn insert_half_open(
@@ -317,7 +328,13 @@ impl Stack {
         let id = self.connections.vacant();
         let tuple = conn.tuple();
         let cell = ConnCell::new(id, conn, self.ready.clone());
-        let entry = ConnEntry { cell: cell.clone(), timer: None, active: false, reachable: true };
+        let entry = ConnEntry {
+            cell: cell.clone(),
+            timer: None,
+            active: false,
+            reachable: true,
+            orphan: false,
+        };
         self.connections.insert(entry);
         self.demux.insert(&tuple, Owner::Connection(id));
         self.ports.hold_connection(tuple.local.port);

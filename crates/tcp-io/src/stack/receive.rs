@@ -6,8 +6,7 @@ use std::net::IpAddr;
 use tcp_core::config::SocketOptions;
 use tcp_core::connection::Verdict;
 use tcp_core::error::DropReason;
-use tcp_core::listen::{Admission, Completion, HalfOpenVerdict};
-use tcp_core::time_wait::TimeWaitVerdict;
+use tcp_core::listen::{Completion, HalfOpenVerdict};
 use tcp_core::wire::{Flags, Segment, checksum};
 use tcp_core::{Endpoint, Instant, Tuple, reset};
 
@@ -109,6 +108,13 @@ impl Stack {
         }
     }
 
+    /// Most segments are for connections; the others pay for a second look.
+    pub(super) fn owner(&self, tuple: &Tuple) -> Option<Owner> {
+        let known = self.demux.find(tuple);
+        let known = known.or_else(|| self.half_open.find(tuple).map(Owner::HalfOpen));
+        known.or_else(|| self.time_wait.find(tuple).map(Owner::TimeWait))
+    }
+
     pub(super) fn for_connection(
         &mut self,
         now: Instant,
@@ -126,8 +132,8 @@ impl Stack {
         if let Some(record) = record {
             self.activate(id);
             self.detach(id);
-            self.insert_time_wait(now, record);
-            return match self.demux.find(tuple) {
+            self.insert_time_wait(record);
+            return match self.owner(tuple) {
                 Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, tuple, seg),
                 _ => self.for_listener(now, tuple, seg),
             };
@@ -186,49 +192,6 @@ impl Stack {
                 self.take_half_open(slot);
             }
             HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
-        }
-        Ok(())
-    }
-
-    fn for_time_wait(
-        &mut self,
-        now: Instant,
-        slot: u32,
-        tuple: &Tuple,
-        seg: &Segment<'_>,
-    ) -> Result<(), PacketDrop> {
-        let Some(e) = self.time_wait.slots.get_mut(slot as usize) else { return Ok(()) };
-        let was = e.record.expires;
-        match e.record.on_segment(now, seg, &self.tcp) {
-            TimeWaitVerdict::Ignore => {}
-            TimeWaitVerdict::Ack => {
-                let (ack, expires, key) = (e.record.ack(now), e.record.expires, e.timer);
-                if expires != was {
-                    self.wheel.reschedule(key, expires);
-                }
-                self.answer_bare(tuple, ack);
-            }
-            TimeWaitVerdict::Over => self.remove_time_wait(slot),
-            TimeWaitVerdict::NewConnection(least) => {
-                let ack = e.record.ack(now);
-                let Some(listener) = self.listener_for(tuple) else {
-                    self.answer_bare(tuple, ack);
-                    return Ok(());
-                };
-                // A request that is turned away costs the record nothing.
-                match self.listeners.admit(listener)? {
-                    Admission::AcceptQueueFull => return Err(PacketDrop::AcceptQueueFull),
-                    // A cookie can't promise a number beyond the old one's: as on Linux there is
-                    // a record then.
-                    Admission::Cookie if self.listeners.keeps_proven(listener) => {}
-                    Admission::Cookie | Admission::SynQueueFull => {
-                        return Err(PacketDrop::SynQueueFull);
-                    }
-                    Admission::Record => {}
-                }
-                self.remove_time_wait(slot);
-                self.insert_half_open(now, listener, tuple, seg, Some(least));
-            }
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod headers;
 mod icmp_errors;
 mod listening;
 mod loopback;
+mod orphans;
 mod peer;
 mod sharing;
 mod source_ports;

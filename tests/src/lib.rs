@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod closing;
+pub mod flood;
 pub mod fuzz;
 #[cfg(target_os = "linux")]
 pub mod kernel;

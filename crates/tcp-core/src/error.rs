@@ -127,11 +127,13 @@ pub enum DropReason {
     Ended,
     /// Memory is short: there is no room for the text, though the window offered it.
     NoMemory,
+    /// A last ACK without text for a listener that waits for text (`TCP_DEFER_ACCEPT`).
+    Deferred,
 }
 
 impl DropReason {
     /// Number of reasons, for a table of counters.
-    pub const COUNT: usize = DropReason::NoMemory as usize + 1;
+    pub const COUNT: usize = DropReason::Deferred as usize + 1;
 
     /// All reasons, in the order of their counters.
     pub const ALL: [DropReason; DropReason::COUNT] = [
@@ -146,6 +148,7 @@ impl DropReason {
         DropReason::AfterClose,
         DropReason::Ended,
         DropReason::NoMemory,
+        DropReason::Deferred,
     ];
 }
 

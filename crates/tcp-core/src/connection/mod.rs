@@ -37,7 +37,7 @@ pub use plan::SendReason;
 pub use timers::{Deadline, Timer};
 pub use transmit::{Limits, Transmit};
 
-pub(crate) use opening::PassiveHandshake;
+pub(crate) use opening::{PassiveHandshake, SynAckSent, default_mss};
 pub(crate) use transmit::advertised_mss;
 
 pub(crate) use phase::{Phase, Step, Teardown};
@@ -231,9 +231,12 @@ impl Connection {
         now: Instant,
         tuple: Tuple,
         phase: Phase,
-        snd: SendSpace,
+        mut snd: SendSpace,
         config: Arc<TcpConfig>,
     ) -> Connection {
+        let mut rcv = ReceiveSpace::new(config.receive_buffer);
+        rcv.limit = config.first_receive_limit();
+        snd.limit = config.first_send_limit();
         let recovery = Recovery::new(&RecoveryConfig {
             rto_initial: config.rto_initial,
             rto_min: config.rto_min,
@@ -245,7 +248,7 @@ impl Connection {
             tuple,
             phase,
             snd,
-            rcv: ReceiveSpace::new(config.receive_buffer),
+            rcv,
             recovery,
             congestion: Congestion::new(config.congestion, mss),
             timers: Timers::new(),

@@ -8,7 +8,7 @@ use tcp_core::wire::Segment;
 
 use super::peer::*;
 use crate::cell::AcceptError;
-use crate::stack::PacketDrop;
+use crate::stack::{PacketDrop, StackConfig, SynCookies};
 
 fn client(n: usize) -> String {
     format!("10.0.{}.{}:{}", 1 + n / 60_000, 2, 2000 + n % 60_000)
@@ -60,6 +60,21 @@ fn a_burst_between_two_accepts_is_not_reset() {
         accepted += 1;
     }
     assert_eq!((accepted, rig.records()), (100, (0, 100, 0)));
+}
+
+#[test]
+fn nothing_is_accepted_before_its_handshake_is_complete() {
+    for syn_cookies in [SynCookies::Never, SynCookies::Always] {
+        let mut rig = Rig::with(StackConfig { syn_cookies, ..config() });
+        let l = rig.listen("10.0.0.1:80");
+        let mut peer = Peer::half_open(&mut rig, "10.0.0.2:4000", "10.0.0.1:80");
+        assert_eq!((rig.accept(l), rig.stack.connection_count()), (None, 0));
+        rig.wait(Duration::from_secs(10));
+        assert_eq!((rig.accept(l), rig.stack.connection_count()), (None, 0));
+        peer.send(&mut rig, ACK, b"");
+        assert!(rig.accept(l).is_some());
+        assert_eq!(rig.accept(l), None);
+    }
 }
 
 #[test]

@@ -7,4 +7,5 @@ pub mod fuzz;
 pub mod kernel;
 pub mod matrix;
 pub mod scenario;
+pub mod tables;
 pub mod transfer;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use slab::Slab;
 use tcp_core::config::SocketOptions;
 use tcp_core::connection::{Connection, OpenParams, State};
+use tcp_core::error::DropReason;
 use tcp_core::listen::HalfOpen;
-use tcp_core::wire::Segment;
+use tcp_core::wire::{Flags, Segment};
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
@@ -247,6 +248,12 @@ impl Stack {
         tuple: &Tuple,
         seg: &Segment<'_>,
     ) -> Result<(), PacketDrop> {
+        let bare = !seg.flags.intersects(Flags::SYN | Flags::ACK | Flags::RST);
+        if bare && self.listeners.find(tuple.local).is_some() {
+            // RFC 9293 3.10.7.2, fourth: neither request nor answer to one; as Linux, no reset.
+            self.counters.drop_segment(DropReason::NoAck);
+            return Ok(());
+        }
         let found = if Self::is_request(seg) { self.listeners.admit(tuple.local) } else { None };
         let Some(admitted) = found else { return self.refuse(tuple, seg) };
         self.insert_half_open(now, admitted?, tuple, seg, None);

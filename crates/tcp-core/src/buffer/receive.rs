@@ -41,7 +41,7 @@ impl Inserted {
 /// Memory is allocated by the first byte, grows by doubling to what has arrived, at most to
 /// [`MAX_CAPACITY`], and is kept until [`release_if_empty`](ReceiveBuffer::release_if_empty). The
 /// window that the caller grants bounds it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ReceiveBuffer {
     ring: Ring,
     /// Octets at the head of the ring that can be read; RCV.NXT follows them.
@@ -200,7 +200,7 @@ impl fmt::Debug for ReceiveBuffer {
 }
 
 /// Bytes at offsets from a head that moves. The length is zero or a power of two.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Ring {
     bytes: Vec<u8>,
     head: usize,

@@ -40,7 +40,7 @@ const SMALLEST: usize = 64;
 ///
 /// Finding an offset costs a binary search over chunks, whatever lies before it: the next
 /// super-segment of a 16 MiB backlog costs what the first did.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SendBuffer {
     /// Bytes that won't be appended to any more, in order.
     chunks: VecDeque<Chunk>,
@@ -58,6 +58,7 @@ pub struct SendBuffer {
     pool: Vec<BytesMut>,
 }
 
+#[derive(Clone)]
 struct Chunk {
     /// Position in the stream of the first octet.
     start: u64,

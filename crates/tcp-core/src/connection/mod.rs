@@ -3,6 +3,8 @@
 
 mod acknowledges;
 mod arrives;
+#[cfg(feature = "explore")]
+mod canonical;
 mod info;
 mod opening;
 mod phase;
@@ -50,6 +52,7 @@ pub(crate) use timers::Timers;
 /// [`poll_transmit`](Self::poll_transmit) until it returns `None`, then look at
 /// [`poll_timeout`](Self::poll_timeout) and [`take_events`](Self::take_events). Draining late
 /// merges packets; it breaks nothing.
+#[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct Connection {
     tuple: Tuple,
@@ -86,7 +89,7 @@ pub struct Connection {
 }
 
 /// What the two SYNs agreed on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct Negotiated {
     /// Selective acknowledgement (RFC 2018).
     pub sack: bool,
@@ -96,7 +99,7 @@ pub struct Negotiated {
     pub window_scaling: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Owed {
     Nothing,
     /// A challenge ACK, or the answer to an unacceptable segment.
@@ -105,14 +108,14 @@ enum Owed {
     Reset,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Probe {
     Window,
     Keepalive,
 }
 
 /// Who reads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Reader {
     /// The application holds the connection.
     Here,

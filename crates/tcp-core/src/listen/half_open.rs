@@ -12,7 +12,7 @@ use crate::wire::{Flags, Options, Segment, Timestamps};
 use crate::{Instant, SeqNum, Tuple};
 
 /// What the peer's SYN said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct PeerSyn {
     /// Its MSS option.
     pub mss: Option<u16>,
@@ -39,6 +39,7 @@ impl PeerSyn {
 }
 
 /// A connection request that we have answered, until its last ACK.
+#[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct HalfOpen {
     /// Both endpoints.
@@ -122,6 +123,14 @@ impl HalfOpen {
     /// How often the SYN-ACK was sent again.
     pub fn retries(&self) -> u32 {
         u32::from(self.retries)
+    }
+
+    /// As [`Connection::canonical`](crate::Connection::canonical).
+    #[cfg(feature = "explore")]
+    pub fn canonical<H: core::hash::Hasher>(&self, now: Option<Instant>, h: &mut H) {
+        use core::hash::Hash;
+        (self.isn, self.irs, self.peer, self.retries, self.early_len(), self.early_fin).hash(h);
+        now.map(|now| (now.since(self.sent_at), self.deadline.since(now))).hash(h);
     }
 
     /// Octets of SYN text that the record keeps.

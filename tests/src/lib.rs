@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod closing;
+pub mod explore;
 pub mod fuzz;
 #[cfg(target_os = "linux")]
 pub mod kernel;

@@ -53,9 +53,16 @@ fn the_search_does_not_depend_on_the_sequence_numbers() {
         let t = explore(bounds(1, 0, isn));
         (t.states, t.local, t.transitions, t.finals, t.depth)
     };
-    // Far from any edge, over the sign, and the window over the wrap.
+    // Far from any edge, and over the sign.
     assert_eq!(count(1000), count(0x7fff_fffd));
-    assert_eq!(count(1000), count(u32::MAX - 100));
+}
+
+#[test]
+fn numbers_that_wrap_in_the_window_harm_nobody() {
+    // More states: a reset of a port that was closed has SEQ=0 (RFC 9293 3.10.7.1), which lies in the
+    // window here and is challenged.
+    let total = explore(bounds(1, 0, u32::MAX - 100));
+    assert!(total.states > 10_000, "{total:?}");
 }
 
 #[test]

@@ -28,8 +28,9 @@ struct Args {
     /// With timestamps, which tell many more states apart.
     #[arg(long)]
     timestamps: bool,
-    /// Initial sequence number of both ends; the count of states does not depend on it. Not so that
-    /// the text begins or ends at 0: a late reset of a closed port has that number (3.10.7.1).
+    /// Initial sequence number of both ends. The count of states depends on it only where the window
+    /// contains 0, the number of a reset of a closed port (RFC 9293 3.10.7.1); where a late one is
+    /// exactly RCV.NXT, it resets a connection that it was not meant for, as the RFC has it.
     #[arg(long, default_value_t = 0x7fff_fffd)]
     isn: u32,
     /// Only pairs of plans whose description contains this text.

@@ -1,9 +1,8 @@
 //! How is every state reached, and from each an end? Breadth-first over one scenario, so that the way to
 //! a failure is a shortest one; then over the graph: no packets for ever, and no state without a way out.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hasher};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::Scenario;
 use super::check::{Situation, check};
@@ -70,28 +69,11 @@ struct Edge {
     delivery: bool,
 }
 
-/// A fingerprint needs no further hashing.
-#[derive(Default)]
-struct Itself(u64);
-
-impl Hasher for Itself {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for b in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*b);
-        }
-    }
-    fn write_u128(&mut self, n: u128) {
-        self.0 = n as u64;
-    }
-}
-
 struct Search<'a> {
     scenario: &'a Scenario,
     locals: Locals<'a>,
-    known: HashMap<u128, u32, BuildHasherDefault<Itself>>,
+    /// Numbers of all states, by their hash.
+    known: HashTable<u32>,
     states: Vec<State>,
     edges: Vec<Edge>,
     finals: Vec<u32>,
@@ -116,7 +98,7 @@ pub fn search(scenario: &Scenario) -> Result<Outcome, Box<Failure>> {
     let mut search = Search {
         scenario,
         locals,
-        known: HashMap::default(),
+        known: HashTable::new(),
         states: Vec::new(),
         edges: Vec::new(),
         finals: Vec::new(),
@@ -147,7 +129,10 @@ impl Search<'_> {
     /// The number of a state that is new.
     fn add(&mut self, world: World, reached: Step) -> Option<u32> {
         let fresh = self.states.len() as u32;
-        let to = match self.known.entry(world.fingerprint()) {
+        let states = &self.states;
+        let same = |id: &u32| states[*id as usize].world == world;
+        let hash = |id: &u32| states[*id as usize].world.hash();
+        let to = match self.known.entry(world.hash(), same, hash) {
             Entry::Occupied(e) => *e.get(),
             Entry::Vacant(e) => {
                 e.insert(fresh);

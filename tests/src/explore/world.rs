@@ -6,10 +6,8 @@
 //! packet, makes it late, or delivers it and leaves a late copy. A late packet arrives at any time, but before
 //! the long deadlines, which outlast every packet (MSL).
 
-use std::hash::Hash;
 use std::sync::Arc;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
 use smallvec::SmallVec;
 use tcp_core::wire::Segment;
 
@@ -44,16 +42,16 @@ impl Event {
     }
 }
 
-type Queue = SmallVec<[PacketId; 4]>;
-
-/// A state of both ends and the network. Arrays are by receiver.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// A state of both ends and the network; millions of them are kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct World {
     ends: [EndId; 2],
-    prompt: [Queue; 2],
-    /// In order of their numbers: which was sent first makes no difference any more.
-    late: [Queue; 2],
+    /// Length of each queue in `packets`: prompt ones to A and B, late ones to A and B.
+    lens: [u8; 4],
+    packets: SmallVec<[PacketId; 12]>,
 }
+
+const _: () = assert!(size_of::<World>() <= 48);
 
 const BOTH: [Who; 2] = [Who::A, Who::B];
 
@@ -63,7 +61,7 @@ impl World {
         let a = End::new(Who::A, config.clone(), s.isns[0], false);
         let b = End::new(Who::B, config, s.isns[1], !s.crossing());
         let ends = [locals.add(a), locals.add(b)];
-        World { ends, prompt: Default::default(), late: Default::default() }
+        World { ends, lens: [0; 4], packets: SmallVec::new() }
     }
 
     pub(super) fn end(&self, who: Who) -> EndId {
@@ -71,13 +69,49 @@ impl World {
     }
 
     pub(super) fn is_quiet(&self) -> bool {
-        self.prompt.iter().chain(&self.late).all(|q| q.is_empty())
+        self.packets.is_empty()
     }
 
-    pub(super) fn fingerprint(&self) -> u128 {
-        let mut h = SipHasher13::new();
-        self.hash(&mut h);
-        h.finish128().as_u128()
+    /// Spreads states over a table.
+    pub(super) fn hash(&self) -> u64 {
+        let ends = u64::from(self.ends[0]) << 32 | u64::from(self.ends[1]);
+        let mix = |h: u64, n: u64| (h ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        let h = mix(mix(1, ends), u32::from_le_bytes(self.lens).into());
+        mix(self.packets.iter().fold(h, |h, p| mix(h, u64::from(*p) + 1)), 0)
+    }
+
+    fn prompt(&self, to: Who) -> &[PacketId] {
+        self.queue(to as usize)
+    }
+
+    /// In order of their numbers: which was sent first makes no difference any more.
+    fn late(&self, to: Who) -> &[PacketId] {
+        self.queue(2 + to as usize)
+    }
+
+    fn queue(&self, n: usize) -> &[PacketId] {
+        let begin = self.begin(n);
+        &self.packets[begin..begin + usize::from(self.lens[n])]
+    }
+
+    fn begin(&self, n: usize) -> usize {
+        self.lens[..n].iter().map(|l| usize::from(*l)).sum()
+    }
+
+    fn remove(&mut self, n: usize, index: usize) -> PacketId {
+        self.lens[n] -= 1;
+        let begin = self.begin(n);
+        self.packets.remove(begin + index)
+    }
+
+    fn insert(&mut self, n: usize, index: usize, p: PacketId) {
+        let begin = self.begin(n);
+        self.packets.insert(begin + index, p);
+        self.lens[n] += 1;
+    }
+
+    fn no_prompt(&self) -> bool {
+        self.lens[..2] == [0; 2]
     }
 
     /// All that may happen now; disruptions only if one is left.
@@ -90,7 +124,7 @@ impl World {
     /// only one end takes a step. No state of an end and no standstill is missed (a persistent
     /// set); of pairs of states that differ only in who went first, some are.
     pub(super) fn enough_events(&self, locals: &Locals<'_>, disrupt: bool, out: &mut Vec<Event>) {
-        match BOTH.into_iter().find(|who| !self.prompt[*who as usize].is_empty()) {
+        match BOTH.into_iter().find(|who| !self.prompt(*who).is_empty()) {
             Some(who) => self.events_at(locals, &[who], disrupt, out),
             None => self.events_at(locals, &BOTH, disrupt, out),
         }
@@ -98,13 +132,13 @@ impl World {
 
     fn events_at(&self, locals: &Locals<'_>, at: &[Who], disrupt: bool, out: &mut Vec<Event>) {
         for &who in at {
-            if !self.prompt[who as usize].is_empty() {
+            if !self.prompt(who).is_empty() {
                 out.push(Event::Deliver(who));
                 if disrupt {
                     out.extend([Event::Lose(who), Event::Double(who), Event::Delay(who)]);
                 }
             }
-            let late = &self.late[who as usize];
+            let late = self.late(who);
             for i in 0..late.len() {
                 if i == 0 || late[i] != late[i - 1] {
                     out.push(Event::Late(who, i as u8));
@@ -126,7 +160,7 @@ impl World {
         let shorter = other.is_some_and(|other| other < span);
         match span {
             Span::Short => true,
-            Span::Medium => !shorter && self.prompt.iter().all(|q| q.is_empty()),
+            Span::Medium => !shorter && self.no_prompt(),
             Span::Long => !shorter && self.is_quiet(),
         }
     }
@@ -135,50 +169,50 @@ impl World {
     pub(super) fn after(&self, locals: &mut Locals<'_>, event: Event) -> Result<World, String> {
         let mut w = self.clone();
         let (who, step) = match event {
-            Event::Deliver(who) => (who, Step::Receive(w.prompt[who as usize].remove(0))),
+            Event::Deliver(who) => (who, Step::Receive(w.remove(who as usize, 0))),
             Event::Double(who) => {
-                let p = w.prompt[who as usize].remove(0);
+                let p = w.remove(who as usize, 0);
                 w.keep_late(who, p);
                 (who, Step::Receive(p))
             }
             Event::Lose(who) => {
-                w.prompt[who as usize].remove(0);
+                w.remove(who as usize, 0);
                 return Ok(w);
             }
             Event::Delay(who) => {
-                let p = w.prompt[who as usize].remove(0);
+                let p = w.remove(who as usize, 0);
                 w.keep_late(who, p);
                 return Ok(w);
             }
-            Event::Late(who, i) => {
-                (who, Step::Receive(w.late[who as usize].remove(usize::from(i))))
-            }
+            Event::Late(who, i) => (who, Step::Receive(w.remove(2 + who as usize, usize::from(i)))),
             Event::Fire(who) => (who, Step::Fire),
             Event::Act(who) => (who, Step::Act),
         };
         let after = locals.step(self.end(who), step)?;
         w.ends[who as usize] = after.end;
-        w.prompt[who.other() as usize].extend(after.sent);
+        let to = who.other() as usize;
+        for p in after.sent {
+            w.insert(to, usize::from(w.lens[to]), p);
+        }
         Ok(w)
     }
 
     fn keep_late(&mut self, who: Who, p: PacketId) {
-        let late = &mut self.late[who as usize];
-        let at = late.partition_point(|q| *q < p);
-        late.insert(at, p);
+        let at = self.late(who).partition_point(|q| *q < p);
+        self.insert(2 + who as usize, at, p);
     }
 
     /// The event in words, with what it brought: a line of a conversation.
     pub(super) fn tell(&self, locals: &Locals<'_>, event: Event, after: Option<&World>) -> String {
         let packet = |id: Option<&PacketId>| id.map_or(String::new(), |id| told(locals, *id));
-        let first = |who: Who| packet(self.prompt[who as usize].first());
+        let first = |who: Who| packet(self.prompt(who).first());
         let (who, happened) = match event {
             Event::Deliver(who) => (who, format!("gets {}", first(who))),
             Event::Lose(who) => (who, format!("never gets {}", first(who))),
             Event::Double(who) => (who, format!("gets, and may get again, {}", first(who))),
             Event::Delay(who) => (who, format!("will get late {}", first(who))),
             Event::Late(who, i) => {
-                let p = self.late[who as usize].get(usize::from(i));
+                let p = self.late(who).get(usize::from(i));
                 (who, format!("gets late {}", packet(p)))
             }
             Event::Fire(who) => {
@@ -189,8 +223,8 @@ impl World {
             Event::Act(who) => (who, format!("does {:?}", locals.get(self.end(who)).action)),
         };
         let Some(after) = after else { return format!("{who:?} {happened}") };
-        let before = self.prompt[who.other() as usize].len();
-        let sent = after.prompt[who.other() as usize].iter().skip(before);
+        let before = self.prompt(who.other()).len();
+        let sent = after.prompt(who.other()).iter().skip(before);
         let sent: Vec<_> = sent.map(|p| told(locals, *p)).collect();
         let sends = if sent.is_empty() { "" } else { " and sends " };
         let state = |who| locals.get(after.end(who)).end.state();

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod closing;
+pub mod explore;
 pub mod flood;
 pub mod fuzz;
 #[cfg(target_os = "linux")]
@@ -9,4 +10,5 @@ pub mod kernel;
 pub mod matrix;
 pub mod scenario;
 pub mod survivor;
+pub mod tables;
 pub mod transfer;

@@ -4,7 +4,7 @@
 use core::fmt;
 
 /// Why a connection is no more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum End {
     /// Both directions were closed in order.
     Closed,
@@ -22,7 +22,7 @@ pub enum End {
 }
 
 /// What an ICMP error says about the destination.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Unreachable {
     /// No route to the network.
     Network,

@@ -100,9 +100,11 @@ pub(crate) fn ip_packet(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) 
 pub(crate) struct Emitted {
     /// As the stack names it.
     pub(crate) tuple: Tuple,
+    pub(crate) seq: SeqNum,
     pub(crate) seq_end: SeqNum,
     pub(crate) ack: SeqNum,
     pub(crate) flags: Flags,
+    pub(crate) window: u16,
 }
 
 /// Checks lengths and checksums of a packet of the stack, and takes a segment apart.
@@ -143,6 +145,7 @@ pub(crate) fn check_emitted(b: &[u8]) -> Option<Emitted> {
     assert!(!seg.options.malformed, "malformed options");
     let tuple =
         Tuple { local: Endpoint::new(src, seg.src_port), remote: Endpoint::new(dst, seg.dst_port) };
-    let seq_end = seg.seq + seg.seq_len();
-    Some(Emitted { tuple, seq_end, ack: seg.ack, flags: seg.flags })
+    let (seq, ack, flags) = (seg.seq, seg.ack, seg.flags);
+    let seq_end = seq + seg.seq_len();
+    Some(Emitted { tuple, seq, seq_end, ack, flags, window: seg.window })
 }

@@ -158,8 +158,8 @@ impl Connection {
     /// two confused ends don't answer each other for ever.
     fn answer_unacceptable(&mut self, now: Instant, seg: &Segment<'_>) {
         let at_once = if self.phase == Phase::SynReceived {
-            // The peer repeats its SYN, and gets the SYN-ACK again.
-            seg.flags.contains(Flags::SYN)
+            // The peer repeats its SYN, and gets the SYN-ACK again; no other SYN does.
+            seg.flags.contains(Flags::SYN) && seg.seq == self.rcv.irs
         } else {
             // RFC 5961 4.2 and 7: a SYN is challenged out of the window too.
             !seg.flags.contains(Flags::SYN)

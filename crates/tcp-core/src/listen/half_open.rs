@@ -14,7 +14,7 @@ use crate::wire::{Flags, Options, Segment, Timestamps};
 use crate::{Instant, SeqNum, Tuple};
 
 /// What the peer's SYN said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct PeerSyn {
     /// Its MSS option.
     pub mss: Option<u16>,
@@ -52,6 +52,7 @@ impl PeerSyn {
 }
 
 /// A connection request that we have answered, until its last ACK.
+#[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct HalfOpen {
     /// Both endpoints.
@@ -80,6 +81,7 @@ pub struct HalfOpen {
 }
 
 /// Text of a SYN, and whether a FIN ends it.
+#[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Early {
     pub(super) text: Box<[u8]>,
@@ -171,6 +173,15 @@ impl HalfOpen {
     /// Whether the peer has answered the SYN-ACK, and was turned away: it is no spoofed address.
     pub fn is_proven(&self) -> bool {
         self.acked
+    }
+
+    /// As [`Connection::canonical`](crate::Connection::canonical).
+    #[cfg(feature = "explore")]
+    pub fn canonical<H: core::hash::Hasher>(&self, now: Option<Instant>, h: &mut H) {
+        use core::hash::Hash;
+        (self.isn, self.irs, self.peer, self.timeouts, self.acked).hash(h);
+        (self.early_len(), self.early.as_ref().is_some_and(|e| e.fin)).hash(h);
+        now.map(|now| (now.since(self.sent_at), self.deadline.since(now))).hash(h);
     }
 
     /// Octets of SYN text that the record keeps.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use slab::Slab;
 use tcp_core::config::{SocketOptions, TcpConfig};
 use tcp_core::connection::{Connection, OpenParams, State};
+use tcp_core::error::DropReason;
 use tcp_core::listen::{Admission, Backlog, Completion, HalfOpen};
-use tcp_core::wire::Segment;
+use tcp_core::wire::{Flags, Segment};
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
@@ -208,6 +209,11 @@ impl Stack {
                 Admission::SynQueueFull => Err(PacketDrop::SynQueueFull),
                 Admission::AcceptQueueFull => Err(PacketDrop::AcceptQueueFull),
             };
+        }
+        if !seg.flags.intersects(Flags::SYN | Flags::ACK | Flags::RST) {
+            // RFC 9293 3.10.7.2, fourth: neither request nor answer to one; as Linux, no reset.
+            self.counters.drop_segment(DropReason::NoAck);
+            return Ok(());
         }
         if self.may_be_cookie(now, id, seg) {
             return self.on_cookie(now, id, tuple, seg);

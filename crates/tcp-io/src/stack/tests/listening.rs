@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tcp_core::connection::State;
 use tcp_core::error::{DropReason, End, UserError};
-use tcp_core::wire::Segment;
+use tcp_core::wire::{Flags, Segment};
 
 use super::peer::*;
 use crate::cell::AcceptError;
@@ -36,6 +36,21 @@ fn a_stray_ack_is_reset_with_its_own_number_and_a_stray_reset_is_not_answered() 
     assert_eq!((reset.flags, reset.seq.0), (RST, 77));
     rig.say(me, to, segment(RST | ACK, IRS, tcp_core::SeqNum(77)));
     rig.silence();
+}
+
+// RFC 9293 3.10.7.2, fourth
+#[test]
+fn a_listener_does_not_answer_what_has_no_syn_ack_or_rst() {
+    let mut rig = Rig::new();
+    rig.listen("10.0.0.1:80");
+    let (me, open, closed) = (at("10.0.0.2:4000"), at("10.0.0.1:80"), at("10.0.0.1:81"));
+    for flags in [FIN, PSH, Flags::NONE] {
+        rig.say(me, open, segment(flags, IRS, tcp_core::SeqNum(0)));
+        rig.silence();
+        rig.say(me, closed, segment(flags, IRS, tcp_core::SeqNum(0)));
+        assert_eq!(rig.hear_one().flags, RST | ACK);
+    }
+    assert_eq!(rig.segment_drops(DropReason::NoAck), 3);
 }
 
 #[test]

@@ -50,7 +50,6 @@ impl Connection {
         if self.reader == Reader::Here {
             self.probes = 0;
         }
-        self.rcv.timestamps.update(now, seg.options.timestamps, seg.seq, self.rcv.ack.last_sent());
         self.check_ack(now, &inside)?;
         self.accept_text(&inside, size)?;
         self.accept_fin(now, &inside);
@@ -144,13 +143,19 @@ impl Connection {
 
     /// A second copy of the last segment means that our ACK was lost. Its timestamp is echoed
     /// (RFC 7323 4.3 (2)) although the segment is not acceptable (5.3 R2): else the peer would take
-    /// its time-out for a round trip. Linux and FreeBSD do the same. The end must be exact, so
-    /// that a forger gains nothing.
+    /// its time-out for a round trip. Linux and FreeBSD do the same. The end must be exact and the
+    /// ACK good, so that a forger gains nothing.
     fn note_second_copy(&mut self, now: Instant, seg: &Segment<'_>, end: SeqNum) {
-        if !seg.payload.is_empty() && end == self.rcv.nxt {
+        if !seg.payload.is_empty() && end == self.rcv.nxt && self.has_good_ack(seg) {
             let last_sent = self.rcv.ack.last_sent();
             self.rcv.timestamps.update(now, seg.options.timestamps, seg.seq, last_sent);
         }
+    }
+
+    /// Whether its ACK is one that moves things, had the segment been acceptable.
+    fn has_good_ack(&self, seg: &Segment<'_>) -> bool {
+        let good = seg.ack.at_or_after(self.snd.una) && seg.ack.at_or_before(self.snd.nxt);
+        good && seg.flags.contains(Flags::ACK) && !seg.flags.contains(Flags::SYN)
     }
 
     /// An unacceptable segment is answered by an ACK; without text, at a limited rate, so that
@@ -225,6 +230,10 @@ impl Connection {
             return Break(Verdict::Dropped(DropReason::BadAck));
         }
         if seg.ack.at_or_after(self.snd.una) {
+            // RFC 7323 4.3, but only now, as Linux: a forged segment must guess the ACK as well
+            // to move TS.Recent, and an honest one with an older ACK has no newer timestamp.
+            let last_sent = self.rcv.ack.last_sent();
+            self.rcv.timestamps.update(now, seg.options.timestamps, seg.seq, last_sent);
             self.take_ack(now, seg);
         }
         if matches!(self.phase, Phase::Ended(_)) || self.state() == State::TimeWait {

@@ -141,6 +141,14 @@ impl Connection {
         }
     }
 
+    /// RFC 2883 4.2: a segment that begins with text received before.
+    fn note_overlap(&mut self, s: &InWindow<'_, '_>) {
+        let start = s.seg.seq + u32::from(s.seg.flags.contains(Flags::SYN));
+        if self.negotiated.sack && start.before(s.seq) {
+            self.rcv.dsack = Some(SackBlock { start, end: s.seq });
+        }
+    }
+
     /// A second copy of the last segment means that our ACK was lost. Its timestamp is echoed
     /// (RFC 7323 4.3 (2)) although the segment is not acceptable (5.3 R2): else the peer would take
     /// its time-out for a round trip. Linux and FreeBSD do the same. The end must be exact and the
@@ -260,6 +268,7 @@ impl Connection {
         }
         let piece = if size == 0 { s.seg.payload.len() as u32 } else { u32::from(size) };
         self.learn_segment_size(piece);
+        self.note_overlap(s);
         let in_order = s.seq == self.rcv.nxt;
         let gap_before = self.rcv.buffer.out_of_order() > 0;
         let offset = s.seq.distance_from(self.rcv.nxt);

@@ -10,5 +10,6 @@ pub mod fuzz;
 pub mod kernel;
 pub mod matrix;
 pub mod scenario;
+pub mod survivor;
 pub mod tables;
 pub mod transfer;

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tcp_io::reactor::{Handle, Phase};
+use tcp_io::reactor::Handle;
 use tcp_io::stack::{Cidr, ConnectOptions, ConnectionRow, Counters, ListenOptions};
 use tokio::net::ToSocketAddrs;
 
@@ -63,11 +63,11 @@ impl Net {
         addr: SocketAddr,
         options: ConnectOptions,
     ) -> io::Result<TcpStream> {
-        let cell = self.handle.with_stack(|stack, now| {
-            self.check_running()?;
+        let opened = self.handle.open(|stack, now| {
             let id = stack.connect(now, addr, options).map_err(error::from_open)?;
             stack.connection_cell(id).ok_or_else(error::stack_ended)
-        })?;
+        });
+        let cell = opened.ok_or_else(error::stack_ended)??;
         // Dropping the stream drops the attempt.
         let stream = TcpStream::new(self.clone(), cell);
         stream.connected().await?;
@@ -94,20 +94,12 @@ impl Net {
         addr: SocketAddr,
         options: ListenOptions,
     ) -> io::Result<TcpListener> {
-        self.handle.with_stack(|stack, _| {
-            self.check_running()?;
+        let opened = self.handle.open(|stack, _| {
             let id = stack.listen(addr, options).map_err(error::from_listen)?;
             let cell = stack.listener_cell(id).ok_or_else(error::stack_ended)?;
             Ok(TcpListener::new(self.clone(), id, cell))
-        })
-    }
-
-    /// To be asked under the stack's lock, under which it ends.
-    fn check_running(&self) -> io::Result<()> {
-        match self.handle.phase() {
-            Phase::Running => Ok(()),
-            Phase::Closing | Phase::Ended => Err(error::stack_ended()),
-        }
+        });
+        opened.unwrap_or_else(|| Err(error::stack_ended()))
     }
 
     /// The stack's own addresses.

@@ -146,7 +146,7 @@ impl TcpSocket {
         Ok(())
     }
 
-    /// How long undelivered text is kept after the stream is dropped.
+    /// How long [`TcpStream::close`] will wait for the delivery of what was written.
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -157,7 +157,7 @@ impl TcpSocket {
         })
     }
 
-    /// Sets how long undelivered text is kept after the stream is dropped.
+    /// Sets how long [`TcpStream::close`] will wait; see [`TcpStream::set_linger`].
     ///
     /// # Errors
     /// None; the signature is tokio's.

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use common::{ADDR, net, on_both, pair, pattern};
-use tcp_async::{Keepalive, TcpSocket};
+use tcp_async::{Keepalive, Linger2, TcpSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
@@ -29,12 +29,26 @@ fn a_stream_keeps_its_options() {
         }
         assert_eq!(a.keepalive(), None);
         let k = Keepalive { count: 2, ..Keepalive::default() };
-        a.set_keepalive(Some(k));
+        a.set_keepalive(Some(k)).unwrap();
         assert_eq!(a.keepalive(), Some(k));
-        a.set_keepalive(None);
+        for wrong in [
+            Keepalive { idle: Duration::ZERO, ..k },
+            Keepalive { interval: Duration::ZERO, ..k },
+            Keepalive { count: 0, ..k },
+        ] {
+            let e = a.set_keepalive(Some(wrong)).unwrap_err();
+            assert_eq!(e.kind(), ErrorKind::InvalidInput);
+            assert_eq!(a.keepalive(), Some(k));
+        }
+        a.set_keepalive(None).unwrap();
         assert_eq!(a.keepalive(), None);
         a.set_user_timeout(Some(Duration::from_secs(9)));
         assert_eq!(a.user_timeout(), Some(Duration::from_secs(9)));
+        a.set_user_timeout(Some(Duration::ZERO));
+        assert_eq!(a.user_timeout(), None);
+        assert_eq!(a.linger2(), Linger2::Stack);
+        a.set_linger2(Linger2::Seconds(7));
+        assert_eq!(a.linger2(), Linger2::Seconds(7));
     });
 }
 

@@ -10,7 +10,9 @@ use tcp_core::wire::Flags;
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 use tcp_io::ConnId;
 use tcp_io::device::RxChecksum;
-use tcp_io::stack::{Cidr, ConnectOptions, ListenOptions, ListenerId, Stack, StackConfig};
+use tcp_io::stack::{
+    Cidr, ConnectOptions, ListenOptions, ListenerId, Stack, StackConfig, TimeWaitReuse,
+};
 
 use super::packet::{Crafted, check_emitted, icmp_error, ip_packet};
 use super::peer::Peer;
@@ -18,6 +20,7 @@ use super::{Blob, Steps};
 
 const MAX_CONNECTIONS: usize = 16;
 const MAX_TIME_WAIT: usize = 3;
+const MAX_ORPHANS: usize = 5;
 const SYN_BACKLOG: usize = 4;
 const MAX_LISTENERS: usize = 4;
 const MAX_PEERS: usize = 64;
@@ -150,6 +153,8 @@ fn config(input: &Input) -> StackConfig {
         max_syn_backlog: SYN_BACKLOG,
         somaxconn: 4,
         max_time_wait: MAX_TIME_WAIT,
+        tw_reuse: TimeWaitReuse::On,
+        max_orphans: MAX_ORPHANS,
         max_connections: MAX_CONNECTIONS,
         ephemeral_ports: (40_000, 40_015),
         syn_text_budget: 1000,

@@ -65,7 +65,7 @@ impl Connection {
         self.notify_room();
         if fin.is_some_and(|f| ack.after(f)) {
             // Keep the buffer's start behind the FIN, so that `end` stays the FIN's number.
-            self.timers.cancel(Timer::Linger);
+            self.notify(Events::DELIVERED);
             if let Phase::Synchronized(mut t) = self.phase {
                 let step = t.on_fin_acked();
                 self.phase = Phase::Synchronized(t);

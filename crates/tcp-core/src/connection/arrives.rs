@@ -345,6 +345,7 @@ impl Connection {
             TimeWaitVerdict::Ignore => Verdict::Dropped(DropReason::OutOfWindow),
             TimeWaitVerdict::Ack => {
                 self.rcv.ack.now();
+                self.rcv.timestamps.recent = record.ts_recent;
                 self.timers.set(Timer::TimeWait, record.expires);
                 Verdict::Accepted
             }
@@ -372,7 +373,7 @@ impl Connection {
             timestamps: self.rcv.timestamps.enabled,
             timestamp_offset: self.rcv.timestamps.offset,
             ts_recent: self.rcv.timestamps.recent,
-            ts_recent_at: self.rcv.timestamps.recent_at,
+            ts_recent_ms: self.rcv.timestamps.recent_at.as_millis() as u32,
             expires,
         })
     }

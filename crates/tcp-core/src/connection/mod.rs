@@ -19,8 +19,9 @@ mod tests;
 
 use alloc::sync::Arc;
 use core::ops::BitOr;
+use core::time::Duration;
 
-use crate::config::{SocketOptions, TcpConfig};
+use crate::config::{Linger2, SocketOptions, TcpConfig};
 use crate::congestion::Congestion;
 use crate::error::{DropReason, End, Unreachable};
 use crate::receive::ReceiveSpace;
@@ -177,6 +178,8 @@ impl Events {
     pub const TIME_WAIT: Events = Events(32);
     /// A soft error was recorded (MUST-47).
     pub const SOFT_ERROR: Events = Events(64);
+    /// Our FIN is acknowledged, and so is all that was written before it.
+    pub const DELIVERED: Events = Events(128);
 
     /// Whether all of `other` are in the set.
     pub const fn contains(self, other: Events) -> bool {
@@ -241,7 +244,7 @@ impl Connection {
             recovery,
             congestion: Congestion::new(config.congestion, mss),
             timers: Timers::new(),
-            options: config.options.clone(),
+            options: config.options.clone().normalized(),
             config,
             negotiated: Negotiated::default(),
             owed: Owed::Nothing,
@@ -340,10 +343,17 @@ impl Connection {
 
     /// An orphan does not wait for the peer's FIN for ever.
     fn arm_fin_wait2(&mut self, now: Instant) {
-        if self.state() == State::FinWait2 && self.reader == Reader::Gone {
-            self.timers.set_if_idle(Timer::FinWait2, now + self.config.fin_wait2_timeout);
-            self.timers.cancel(Timer::Linger);
+        if self.state() != State::FinWait2 || self.reader != Reader::Gone {
+            return;
         }
+        let wait = match self.options.linger2 {
+            Linger2::Never => return self.finish_with_reset(End::Aborted),
+            Linger2::Seconds(s) if s > 0 => Duration::from_secs(s.min(LINGER2_MAX).into()),
+            Linger2::Stack | Linger2::Seconds(_) => self.config.fin_wait2_timeout,
+        };
+        // A FIN that is lost has to have the time to come again; as Linux.
+        let rto = self.recovery.rto().current();
+        self.timers.set_if_idle(Timer::FinWait2, now + wait.max(rto * 7 / 2));
     }
 
     /// The sequence number a reset of ours carries: SND.NXT (RFC 9293 3.10.5).
@@ -351,6 +361,9 @@ impl Connection {
         self.snd.nxt
     }
 }
+
+/// Linux: `TCP_FIN_TIMEOUT_MAX`, in seconds.
+const LINGER2_MAX: u16 = 120;
 
 /// Octets of the timestamps option with its padding.
 pub(crate) const TIMESTAMP_OPTION: u32 = 12;

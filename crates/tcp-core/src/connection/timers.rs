@@ -23,8 +23,6 @@ pub enum Timer {
     FinWait2,
     /// 2MSL (RFC 9293 3.6.1).
     TimeWait,
-    /// `SO_LINGER` with a time: reset what is not delivered by then.
-    Linger,
     /// A large empty receive ring is given back once the connection has gone quiet.
     Trim,
 }
@@ -39,7 +37,6 @@ const ALL: [Timer; COUNT] = [
     Timer::UserTimeout,
     Timer::FinWait2,
     Timer::TimeWait,
-    Timer::Linger,
     Timer::Trim,
 ];
 
@@ -55,7 +52,6 @@ impl Timer {
             Timer::UserTimeout => "user-timeout",
             Timer::FinWait2 => "fin-wait-2",
             Timer::TimeWait => "time-wait",
-            Timer::Linger => "linger",
             Timer::Trim => "trim",
         }
     }

@@ -178,6 +178,11 @@ impl Connection {
         self.rcv.fin_received()
     }
 
+    /// The peer has acknowledged our FIN and all that was written before it.
+    pub fn is_delivered(&self) -> bool {
+        self.snd.fin_seq().is_some_and(|fin| self.snd.una.after(fin))
+    }
+
     /// We have closed our direction.
     pub fn write_closed(&self) -> bool {
         self.snd.fin_queued
@@ -256,7 +261,8 @@ impl Connection {
     }
 
     /// The application lets go of the connection: it closes in the background, or is reset if
-    /// text is unread (SHLD-3) or linger says so.
+    /// text is unread (SHLD-3) or linger is zero. Whoever wants to wait for the delivery, as
+    /// linger may say, waits for [`Events::DELIVERED`] or [`Events::ENDED`].
     pub fn close(&mut self, now: Instant) {
         self.reader = Reader::Gone;
         match self.phase {
@@ -277,13 +283,9 @@ impl Connection {
             self.finish_with_reset(End::Aborted);
             return;
         }
-        match self.options.linger {
-            Linger::For(d) if d.is_zero() => {
-                self.abort();
-                return;
-            }
-            Linger::For(d) => self.timers.set(Timer::Linger, now + d),
-            Linger::Background => {}
+        if self.options.linger == Linger::For(core::time::Duration::ZERO) {
+            self.abort();
+            return;
         }
         self.snd.fin_queued = true;
         self.on_close_in_order();
@@ -306,6 +308,16 @@ impl Connection {
         }
     }
 
+    /// There is no room for a connection whose application is gone: a reset tells the peer, in
+    /// every state but TIME-WAIT, which needs none.
+    pub fn drop_orphan(&mut self) {
+        match self.state() {
+            State::Closed | State::TimeWait => {}
+            State::SynSent => self.finish(End::Aborted),
+            _ => self.finish_with_reset(End::Aborted),
+        }
+    }
+
     fn discard_received(&mut self) {
         let left = self.rcv.buffer.readable();
         self.rcv.buffer.consume(left);
@@ -321,6 +333,7 @@ impl Connection {
     pub fn set_options(&mut self, now: Instant, change: impl FnOnce(&mut SocketOptions)) {
         let was = self.options.clone();
         change(&mut self.options);
+        self.options = self.options.clone().normalized();
         if matches!(self.phase, Phase::Ended(_)) {
             // Nothing runs any more; a timer armed now would end it a second time.
             return;

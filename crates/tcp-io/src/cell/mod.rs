@@ -354,17 +354,29 @@ impl ConnCell {
         Poll::Ready(Ok(()))
     }
 
-    /// Polls until the connection is closed at both ends and our last octet is acknowledged.
-    pub fn poll_ended(&self, cx: &mut Context<'_>, key: &mut Option<WaiterKey>) -> Poll<()> {
+    /// Polls until the peer has acknowledged our FIN and all that was written before it.
+    ///
+    /// # Errors
+    /// Why the connection ended before that.
+    pub fn poll_delivered(
+        &self,
+        cx: &mut Context<'_>,
+        key: &mut Option<WaiterKey>,
+    ) -> Poll<Result<(), End>> {
         let mut inner = self.lock();
-        if matches!(inner.conn.state(), State::Closed | State::TimeWait) {
-            if let Some(k) = key.take() {
-                inner.waiters.remove(k);
+        let done = match inner.conn.end() {
+            _ if inner.conn.is_delivered() => Ok(()),
+            Some(End::Closed) => Ok(()),
+            Some(e) => Err(e),
+            None => {
+                inner.waiters.register(Interest::ENDED, cx.waker(), key);
+                return Poll::Pending;
             }
-            return Poll::Ready(());
+        };
+        if let Some(k) = key.take() {
+            inner.waiters.remove(k);
         }
-        inner.waiters.register(Interest::ENDED, cx.waker(), key);
-        Poll::Pending
+        Poll::Ready(done)
     }
 }
 
@@ -405,7 +417,7 @@ impl Inner {
         if events.intersects(Events::SOFT_ERROR | over) {
             concerned = concerned | Readiness::ERROR;
         }
-        if events.intersects(over) {
+        if events.intersects(Events::DELIVERED | over) {
             concerned = concerned | Readiness::ENDED;
         }
         self.waiters.pick(concerned, wake);

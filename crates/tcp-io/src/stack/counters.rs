@@ -66,6 +66,8 @@ pub struct Counters {
     pub failures: u64,
     /// Connections that skipped TIME-WAIT since the table was full.
     pub time_wait_overflow: u64,
+    /// Closed connections that were reset since there were too many (`max_orphans`).
+    pub orphans_reset: u64,
     /// ICMP echo requests answered.
     pub echoes: u64,
     packets: [u64; PacketDrop::COUNT],

@@ -14,6 +14,7 @@ mod receive;
 mod records;
 mod service;
 mod tables;
+mod time_wait;
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ use crate::wheel::TimerWheel;
 
 pub use active::{ConnectOptions, OpenError};
 pub use calls::ConnectionRow;
-pub use config::{Cidr, CidrError, StackConfig};
+pub use config::{Cidr, CidrError, StackConfig, TimeWaitReuse};
 pub use counters::{Counters, PacketDrop};
 pub use passive::{ListenError, ListenOptions, ListenerId};
 pub use ports::BindError;
@@ -42,7 +43,8 @@ pub use ports::BindError;
 use ip::IpOptions;
 use passive::Listeners;
 use ports::Ports;
-use tables::{Connections, Demux, HalfOpens, TimeWaits, Token};
+use tables::{Connections, Demux, HalfOpens, Keyed, Token};
+use time_wait::TimeWaits;
 
 /// Answers that wait to be sent (resets, SYN-ACKs, ACKs of records, ICMP) at most.
 const ANSWERS: usize = 4096;
@@ -116,7 +118,7 @@ impl Stack {
             demux: Demux::new(hash_key),
             connections: Connections::default(),
             half_open: HalfOpens::default(),
-            time_wait: TimeWaits::default(),
+            time_wait: TimeWaits::new(Keyed(hash_key)),
             listeners: Listeners::default(),
             ports: Ports::default(),
             wheel: TimerWheel::new(now),
@@ -156,7 +158,7 @@ impl Stack {
             match token {
                 Token::Connection(id) => self.connection_timeout(now, id),
                 Token::HalfOpen(slot) => self.half_open_timeout(now, slot),
-                Token::TimeWait(slot) => self.time_wait_timeout(now, slot),
+                Token::TimeWait => self.time_wait_timeout(now),
             }
         }
     }

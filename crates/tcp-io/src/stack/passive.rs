@@ -333,7 +333,13 @@ impl Stack {
         let id = self.connections.vacant();
         let tuple = conn.tuple();
         let cell = ConnCell::new(id, conn, self.ready.clone());
-        let entry = ConnEntry { cell: cell.clone(), timer: None, active: false, reachable: true };
+        let entry = ConnEntry {
+            cell: cell.clone(),
+            timer: None,
+            active: false,
+            reachable: true,
+            orphan: false,
+        };
         self.connections.insert(entry);
         self.demux.insert(&tuple, Owner::Connection(id));
         self.ports.hold_connection(tuple.local.port);

@@ -62,6 +62,9 @@ impl From<IpAddr> for Bound {
     }
 }
 
+/// Ports that are looked at for a free one before a TIME-WAIT record's place is good enough.
+const SEARCH: u32 = 256;
+
 #[derive(Debug, Default)]
 pub(super) struct Ports {
     bound: HashMap<u16, Vec<Bound>>,
@@ -116,7 +119,7 @@ impl Stack {
             return Err(BindError::NotLocal);
         }
         let port = match port {
-            0 => self.free_port(wanted).ok_or(BindError::NoPorts)?,
+            0 => self.free_port(wanted, reuse).ok_or(BindError::NoPorts)?,
             p => p,
         };
         let left_over = self.ports.connections.contains_key(&port) && !reuse;
@@ -144,18 +147,23 @@ impl Stack {
         (from, u32::from(to.max(from) - from) + 1)
     }
 
-    fn free_port(&mut self, wanted: Bound) -> Option<u16> {
+    /// A port that nobody uses; if there is none and `reuse` is set, one that only connections
+    /// use.
+    fn free_port(&mut self, wanted: Bound, reuse: bool) -> Option<u16> {
         let (from, count) = self.port_range();
         let start = self.rng.random_range(0..count);
-        (0..count)
-            .map(|i| from + ((start + i) % count) as u16)
-            .find(|p| !self.ports.clashes(wanted, *p) && !self.ports.connections.contains_key(p))
+        let unbound = || {
+            let ports = (0..count).map(|i| from + ((start + i) % count) as u16);
+            ports.filter(|p| !self.ports.clashes(wanted, *p))
+        };
+        let unused = unbound().find(|p| !self.ports.connections.contains_key(p));
+        unused.or_else(|| unbound().next().filter(|_| reuse))
     }
 
     /// A free ephemeral port towards `remote` (RFC 6056 3.3.3): the hash spreads destinations,
     /// the counter walks on. A port that would connect to itself is passed over.
     /// Exhausted only when every port of the range is taken towards it; before that, the place of
-    /// a TIME-WAIT record is taken.
+    /// a TIME-WAIT record is taken, if [`tw_reuse`](super::StackConfig::tw_reuse) allows.
     pub(super) fn ephemeral(
         &mut self,
         now: Instant,
@@ -166,6 +174,8 @@ impl Stack {
         let at = |port| Tuple { local: Endpoint::new(ip, port), remote };
         let offset = self.isn.hash(&at(0), 2) as u32;
         let mut reusable = None;
+        let may_reuse =
+            |s: &Stack, slot| s.time_wait.get(slot).is_some_and(|record| s.may_reuse(now, record));
         for i in 0..count {
             // In 64 bits: a wrap of the sum would begin again at the first port, not go on.
             let sum = u64::from(offset) + u64::from(self.ports.counter) + u64::from(i);
@@ -175,15 +185,23 @@ impl Stack {
             if self.ports.clashes(ip.into(), port) || tuple.local == tuple.remote {
                 continue;
             }
-            match self.claim(now, &tuple) {
+            match self.claim(&tuple) {
                 Claim::Free => {
                     self.ports.counter = self.ports.counter.wrapping_add(i + 1);
                     return Some(tuple);
                 }
-                Claim::Reusable => reusable = reusable.or(Some(tuple)),
-                Claim::Taken => {}
+                Claim::Quiet(slot) if reusable.is_none() && may_reuse(self, slot) => {
+                    reusable = Some((tuple, i));
+                }
+                Claim::Quiet(_) | Claim::Taken => {}
+            }
+            // Nearly all are taken: a search for the last free one costs more than it saves.
+            if i >= SEARCH && reusable.is_some() {
+                break;
             }
         }
-        reusable
+        let (tuple, i) = reusable?;
+        self.ports.counter = self.ports.counter.wrapping_add(i + 1);
+        Some(tuple)
     }
 }

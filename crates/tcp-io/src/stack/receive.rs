@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use tcp_core::connection::Verdict;
 use tcp_core::error::DropReason;
 use tcp_core::listen::HalfOpenVerdict;
-use tcp_core::time_wait::TimeWaitVerdict;
 use tcp_core::wire::{Flags, Segment, checksum};
 use tcp_core::{Endpoint, Instant, Tuple, reset};
 
@@ -99,12 +98,17 @@ impl Stack {
             local: Endpoint::new(p.dst, seg.dst_port),
             remote: Endpoint::new(p.src, seg.src_port),
         };
-        match self.demux.find(&tuple) {
+        match self.owner(&tuple) {
             Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, from.piece),
             Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, from.piece),
             Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg),
             None => self.for_listener(now, &tuple, &seg),
         }
+    }
+
+    /// Most segments are for connections; the others pay for a second look.
+    pub(super) fn owner(&self, tuple: &Tuple) -> Option<Owner> {
+        self.demux.find(tuple).or_else(|| self.time_wait.find(tuple).map(Owner::TimeWait))
     }
 
     pub(super) fn for_connection(
@@ -124,8 +128,8 @@ impl Stack {
         if let Some(record) = record {
             self.activate(id);
             self.detach(id);
-            self.insert_time_wait(now, record);
-            return match self.demux.find(tuple) {
+            self.insert_time_wait(record);
+            return match self.owner(tuple) {
                 Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, tuple, seg),
                 _ => self.for_listener(now, tuple, seg),
             };
@@ -176,41 +180,6 @@ impl Stack {
             }
             HalfOpenVerdict::Remove => self.remove_half_open(slot),
             HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
-        }
-        Ok(())
-    }
-
-    fn for_time_wait(
-        &mut self,
-        now: Instant,
-        slot: u32,
-        tuple: &Tuple,
-        seg: &Segment<'_>,
-    ) -> Result<(), PacketDrop> {
-        let Some(e) = self.time_wait.slots.get_mut(slot as usize) else { return Ok(()) };
-        let was = e.record.expires;
-        match e.record.on_segment(now, seg, &self.tcp) {
-            TimeWaitVerdict::Ignore => {}
-            TimeWaitVerdict::Ack => {
-                let (ack, expires, key) = (e.record.ack(now), e.record.expires, e.timer);
-                if expires != was {
-                    self.wheel.reschedule(key, expires);
-                }
-                self.answer_bare(tuple, ack);
-            }
-            TimeWaitVerdict::Over => self.remove_time_wait(slot),
-            TimeWaitVerdict::NewConnection(least) => {
-                let ack = e.record.ack(now);
-                match self.listeners.admit(tuple.local) {
-                    Some(admitted) => {
-                        // A request that is turned away costs the record nothing.
-                        let listener = admitted?;
-                        self.remove_time_wait(slot);
-                        self.insert_half_open(now, listener, tuple, seg, Some(least));
-                    }
-                    None => self.answer_bare(tuple, ack),
-                }
-            }
         }
         Ok(())
     }

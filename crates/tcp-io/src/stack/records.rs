@@ -1,12 +1,11 @@
-//! What of half-open and TIME-WAIT records is there, and when do they go? Their tables, timers
-//! and bounds (RFC 9293 3.6.1, 3.10.8).
+//! Which half-open records are there, and when do they go? Their timers and bounds (RFC 9293
+//! 3.10.8). TIME-WAIT is in `time_wait`.
 
 use tcp_core::Instant;
 use tcp_core::listen::HalfOpen;
-use tcp_core::time_wait::TimeWait;
 
 use super::Stack;
-use super::tables::{Owner, TimeWaitEntry, Token};
+use super::tables::{Owner, Token};
 
 impl Stack {
     pub(super) fn half_open_timeout(&mut self, now: Instant, slot: u32) {
@@ -39,38 +38,5 @@ impl Stack {
             self.half_open.slots = slab::Slab::new();
         }
         Some(e.record)
-    }
-
-    /// MUST-13: the quiet time runs in a record of its own.
-    pub(super) fn insert_time_wait(&mut self, now: Instant, record: TimeWait) {
-        if self.time_wait.slots.len() >= self.config.max_time_wait {
-            self.counters.time_wait_overflow += 1;
-            return;
-        }
-        let slot = self.time_wait.slots.vacant_key() as u32;
-        let at = record.expires.max(now);
-        let timer = self.wheel.insert(at, Token::TimeWait(slot));
-        self.demux.insert(&record.tuple, Owner::TimeWait(slot));
-        self.ports.hold_connection(record.tuple.local.port);
-        self.time_wait.slots.insert(TimeWaitEntry { record, timer });
-    }
-
-    pub(super) fn time_wait_timeout(&mut self, now: Instant, slot: u32) {
-        let Some(e) = self.time_wait.slots.get_mut(slot as usize) else { return };
-        if e.record.expires > now {
-            e.timer = self.wheel.insert(e.record.expires, Token::TimeWait(slot));
-            return;
-        }
-        self.remove_time_wait(slot);
-    }
-
-    pub(super) fn remove_time_wait(&mut self, slot: u32) {
-        let Some(e) = self.time_wait.slots.try_remove(slot as usize) else { return };
-        self.wheel.cancel(e.timer);
-        self.demux.remove(&e.record.tuple, Owner::TimeWait(slot));
-        self.ports.release_connection(e.record.tuple.local.port);
-        if self.time_wait.slots.is_empty() && self.time_wait.slots.capacity() > 1024 {
-            self.time_wait.slots = slab::Slab::new();
-        }
     }
 }

@@ -124,21 +124,38 @@ impl Stack {
         if turn.more {
             self.activate(id);
         }
-        self.after_turn(now, id, &turn, &serviced);
+        self.after_turn(id, &turn, &serviced);
     }
 
-    fn after_turn(&mut self, now: Instant, id: ConnId, turn: &Turn, serviced: &Serviced) {
+    fn after_turn(&mut self, id: ConnId, turn: &Turn, serviced: &Serviced) {
         if let Some(record) = turn.time_wait {
             self.detach(id);
-            self.insert_time_wait(now, record);
+            self.insert_time_wait(record);
         } else if serviced.ended {
             self.detach(id);
         } else {
             self.arm(id, turn.deadline);
         }
-        if serviced.ended && serviced.abandoned && !turn.more {
-            self.remove_connection(id);
+        match (serviced.abandoned, serviced.ended) {
+            (true, true) if !turn.more => self.remove_connection(id),
+            (true, false) => self.keep_orphan(id),
+            _ => {}
         }
+    }
+
+    /// The application is gone and the connection goes on: there may be so many of these, and one
+    /// more is reset, as on Linux.
+    fn keep_orphan(&mut self, id: ConnId) {
+        if !self.connections.note_orphan(id)
+            || self.connections.orphans() <= self.config.max_orphans
+        {
+            return;
+        }
+        self.counters.orphans_reset += 1;
+        if let Some(cell) = self.connections.cell(id) {
+            cell.service_quietly(Connection::drop_orphan);
+        }
+        self.activate(id);
     }
 
     /// One wheel entry a connection: moved only when the deadline comes earlier; a later one is

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use siphasher::sip::SipHasher13;
 use slab::Slab;
 use tcp_core::listen::HalfOpen;
-use tcp_core::time_wait::TimeWait;
 use tcp_core::{Instant, Tuple};
 
 use super::ListenerId;
@@ -21,7 +20,8 @@ use crate::wheel::TimerKey;
 pub(super) enum Token {
     Connection(ConnId),
     HalfOpen(u32),
-    TimeWait(u32),
+    /// The earliest end of all records.
+    TimeWait,
 }
 
 /// Who owns the segments between two endpoints.
@@ -34,7 +34,7 @@ pub(super) enum Owner {
 
 /// A keyed hash, so that peers can't choose ports that collide.
 #[derive(Clone, Debug)]
-pub(super) struct Keyed([u8; 16]);
+pub(super) struct Keyed(pub(super) [u8; 16]);
 
 impl BuildHasher for Keyed {
     type Hasher = SipHasher13;
@@ -45,7 +45,7 @@ impl BuildHasher for Keyed {
 
 /// The tuple in the form that is hashed: a few words instead of nested enums.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Key {
+pub(super) struct Key {
     local: u128,
     remote: u128,
     ports: u32,
@@ -73,6 +73,7 @@ impl From<&Tuple> for Key {
     }
 }
 
+/// Connections and half-open records by their endpoints.
 #[derive(Debug)]
 pub(super) struct Demux {
     map: HashMap<Key, Owner, Keyed>,
@@ -83,6 +84,7 @@ impl Demux {
         Demux { map: HashMap::with_hasher(Keyed(key)) }
     }
 
+    /// A connection or half-open record; TIME-WAIT has an index of its own.
     pub(super) fn find(&self, t: &Tuple) -> Option<Owner> {
         self.map.get(&Key::from(t)).copied()
     }
@@ -123,6 +125,8 @@ pub(super) struct ConnEntry {
     pub(super) active: bool,
     /// The demultiplexer still points here.
     pub(super) reachable: bool,
+    /// The application has let go of it, and it is counted as an orphan.
+    pub(super) orphan: bool,
 }
 
 /// All connections, by slot; a generation tells a slot's successive owners apart.
@@ -130,6 +134,7 @@ pub(super) struct ConnEntry {
 pub(super) struct Connections {
     slots: Slab<ConnEntry>,
     generation: u32,
+    orphans: usize,
 }
 
 impl Connections {
@@ -151,12 +156,25 @@ impl Connections {
     }
 
     pub(super) fn remove(&mut self, id: ConnId) -> Option<ConnEntry> {
-        self.entry(id)?;
+        let orphan = self.entry(id)?.orphan;
+        self.orphans -= usize::from(orphan);
         let gone = self.slots.try_remove(id.slot as usize);
         if self.slots.is_empty() && self.slots.capacity() > 1024 {
             self.slots = Slab::new();
         }
         gone
+    }
+
+    /// The application has let go of a connection that goes on; returns whether that is news.
+    pub(super) fn note_orphan(&mut self, id: ConnId) -> bool {
+        let Some(e) = self.entry(id) else { return false };
+        let news = !std::mem::replace(&mut e.orphan, true);
+        self.orphans += usize::from(news);
+        news
+    }
+
+    pub(super) fn orphans(&self) -> usize {
+        self.orphans
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &ConnEntry> {
@@ -180,15 +198,4 @@ pub(super) struct HalfOpenEntry {
 pub(super) struct HalfOpens {
     pub(super) slots: Slab<HalfOpenEntry>,
     pub(super) text: usize,
-}
-
-#[derive(Debug)]
-pub(super) struct TimeWaitEntry {
-    pub(super) record: TimeWait,
-    pub(super) timer: TimerKey,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct TimeWaits {
-    pub(super) slots: Slab<TimeWaitEntry>,
 }

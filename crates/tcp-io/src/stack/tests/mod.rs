@@ -11,6 +11,7 @@ mod headers;
 mod icmp_errors;
 mod listening;
 mod loopback;
+mod orphans;
 mod peer;
 mod source_ports;
 mod time_waits;

@@ -2,6 +2,8 @@
 
 pub mod app;
 pub mod closing;
+#[cfg(target_os = "linux")]
+pub mod differ;
 pub mod explore;
 pub mod flood;
 pub mod fuzz;

@@ -149,3 +149,23 @@ pub(crate) fn check_emitted(b: &[u8]) -> Option<Emitted> {
     let seq_end = seq + seg.seq_len();
     Some(Emitted { tuple, seq, seq_end, ack, flags, window: seg.window })
 }
+
+/// Addresses and TCP segment of a packet without extension headers; `None` for any other.
+pub(crate) fn open_packet(b: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
+    match b.first()? >> 4 {
+        4 => {
+            let p = Ipv4Packet::new_checked(b).ok()?;
+            let end = usize::from(p.total_len());
+            let payload = b.get(usize::from(p.header_len())..end)?;
+            let tcp = p.next_header() == IpProtocol::Tcp;
+            tcp.then(|| (p.src_addr().into(), p.dst_addr().into(), payload))
+        }
+        6 => {
+            let p = Ipv6Packet::new_checked(b).ok()?;
+            let payload = b.get(40..p.total_len())?;
+            let tcp = p.next_header() == IpProtocol::Tcp;
+            tcp.then(|| (p.src_addr().into(), p.dst_addr().into(), payload))
+        }
+        _ => None,
+    }
+}

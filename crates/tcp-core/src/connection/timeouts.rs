@@ -1,7 +1,7 @@
 //! A deadline was reached: what now? Retransmission, probes, keepalive and the ends of patience
 //! (RFC 9293 3.8, 3.10.8; RFC 6298 5), and what ICMP says (RFC 9293 3.9.2.2, RFC 5927).
 
-use super::{Connection, End, Events, Phase, Probe, Reader, State, Timer};
+use super::{Connection, End, Events, Happening, Phase, Probe, Reader, State, Timer};
 use crate::congestion::Controller;
 use crate::error::IcmpError;
 use crate::{Instant, SeqNum};
@@ -14,13 +14,19 @@ impl Connection {
             match timer {
                 Timer::Retransmit => self.on_retransmit_timeout(now),
                 Timer::Probe => self.on_probe_timeout(),
-                Timer::DelayedAck => self.rcv.ack.now(),
+                Timer::DelayedAck => {
+                    self.note(Happening::DelayedAck);
+                    self.rcv.ack.now();
+                }
                 Timer::Cork => self.uncorked = true,
                 Timer::Keepalive => self.on_keepalive_timeout(now),
                 Timer::UserTimeout => self.give_up(),
                 // The peer's side of an orphan is not worth waiting for any longer.
                 Timer::FinWait2 | Timer::TimeWait => self.finish(End::Closed),
-                Timer::Linger => self.finish_with_reset(End::Aborted),
+                Timer::Linger => {
+                    self.note(Happening::AbortOnLinger);
+                    self.finish_with_reset(End::Aborted);
+                }
                 Timer::Trim => self.trim(now),
             }
         }
@@ -32,7 +38,7 @@ impl Connection {
             return;
         }
         self.attempts += 1;
-        self.stats.timeouts += 1;
+        self.note(Happening::Timeout);
         if self.attempts > self.retry_limit() || self.syn_patience_is_over(now) {
             self.give_up();
             return;
@@ -79,6 +85,7 @@ impl Connection {
     /// R2, the user timeout or keepalive is over. A soft error tells more than a time-out
     /// (RFC 5461 3).
     fn give_up(&mut self) {
+        self.note(Happening::AbortOnTimeout);
         let end = self.soft_error.map_or(End::TimedOut, End::Unreachable);
         self.finish(end);
     }
@@ -118,6 +125,7 @@ impl Connection {
             self.timers.set(Timer::Keepalive, due);
         } else if self.probes >= k.count {
             // MUST-29: only after `count` probes without an answer.
+            self.note(Happening::AbortOnTimeout);
             self.finish_with_reset(End::TimedOut);
         } else {
             self.probes += 1;

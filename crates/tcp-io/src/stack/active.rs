@@ -170,6 +170,7 @@ impl Stack {
     fn succeed(&mut self, t: &Tuple) -> Option<SeqNum> {
         let Some(Owner::TimeWait(slot)) = self.demux.find(t) else { return None };
         let least = self.time_wait.slots.get(slot as usize)?.record.successor_isn();
+        self.counters.time_wait_recycled += 1;
         self.remove_time_wait(slot);
         Some(least)
     }

@@ -8,10 +8,12 @@ mod config;
 mod counters;
 mod icmp;
 mod ip;
+mod observe;
 mod passive;
 mod ports;
 mod receive;
 mod records;
+mod rows;
 mod service;
 mod tables;
 
@@ -33,11 +35,11 @@ use crate::device::TxPacket;
 use crate::wheel::TimerWheel;
 
 pub use active::{ConnectOptions, OpenError};
-pub use calls::ConnectionRow;
 pub use config::{Cidr, CidrError, StackConfig};
-pub use counters::{Counters, PacketDrop};
+pub use counters::{CounterRow, Counters, PacketDrop};
 pub use passive::{ListenError, ListenOptions, ListenerId};
 pub use ports::BindError;
+pub use rows::{ConnectionRow, Cursor, Filter, RunningTimer, SLICE_PLACES, SLICE_ROWS, Summary};
 
 use ip::IpOptions;
 use passive::Listeners;
@@ -98,6 +100,8 @@ pub struct Stack {
     /// Packets to ourselves.
     loopback: VecDeque<TxPacket>,
     counters: Counters,
+    /// The last time that the stack was told of, for tables.
+    told: Instant,
 }
 
 impl Stack {
@@ -126,6 +130,7 @@ impl Stack {
             answers: VecDeque::new(),
             loopback: VecDeque::new(),
             counters: Counters::default(),
+            told: now,
             config,
         }
     }
@@ -152,6 +157,7 @@ impl Stack {
 
     /// Time has come to `now`: handles every deadline that has passed.
     pub fn on_deadline(&mut self, now: Instant) {
+        self.told = now;
         while let Some(token) = self.wheel.pop_expired(now) {
             match token {
                 Token::Connection(id) => self.connection_timeout(now, id),

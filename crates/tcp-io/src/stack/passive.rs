@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use slab::Slab;
 use tcp_core::config::SocketOptions;
-use tcp_core::connection::{Connection, OpenParams, State};
+use tcp_core::connection::{Connection, OpenParams};
 use tcp_core::listen::HalfOpen;
 use tcp_core::wire::Segment;
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
 use super::ports::{BindError, Bound};
+use super::rows::listener_row;
 use super::tables::{ConnEntry, HalfOpenEntry, Owner, Token};
-use super::{ConnectionRow, Stack};
+use super::{ConnectionRow, Filter, Stack, observe};
 use crate::cell::{ConnCell, ListenerCell};
 
 /// Names a listener of one stack.
@@ -141,17 +142,17 @@ impl Listeners {
         self.by_port.values().flatten().copied().collect()
     }
 
-    pub(super) fn rows(&self) -> Vec<ConnectionRow> {
-        let row = |(_, l): (usize, &Listener)| ConnectionRow {
-            local: l.cell.local(),
-            remote: None,
-            state: State::Listen,
-            receive_queue: l.cell.queued(),
-            send_queue: l.cell.backlog(),
-            timers: Vec::new(),
-            info: None,
-        };
-        self.slots.iter().map(row).collect()
+    pub(super) fn row(&self, place: usize, filter: &Filter) -> Option<ConnectionRow> {
+        let l = self.slots.get(place)?;
+        listener_row(&l.cell, l.half_open, filter)
+    }
+
+    pub(super) fn places(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
     }
 
     pub(super) fn half_open_gone(&mut self, id: ListenerId) {
@@ -282,6 +283,7 @@ impl Stack {
         let answer = record.syn_ack(now, &self.tcp);
         self.half_open.slots.insert(HalfOpenEntry { record, listener, timer });
         self.counters.syns += 1;
+        observe::request_received(tuple);
         self.answer_bare(tuple, answer);
     }
 
@@ -314,6 +316,8 @@ impl Stack {
         let cell = self.insert_connection(conn);
         self.counters.passive_opens += 1;
         let id = cell.id();
+        cell.inherit_label(listener.label());
+        observe::established(id, tuple);
         let result = self.for_connection(now, id, tuple, seg, piece);
         if let Err(cell) = listener.push(cell) {
             cell.abort();
@@ -324,9 +328,16 @@ impl Stack {
     /// Puts a connection into the tables.
     pub(super) fn insert_connection(&mut self, conn: Connection) -> Arc<ConnCell> {
         let id = self.connections.vacant();
-        let tuple = conn.tuple();
+        let (tuple, state) = (conn.tuple(), conn.state());
         let cell = ConnCell::new(id, conn, self.ready.clone());
-        let entry = ConnEntry { cell: cell.clone(), timer: None, active: false, reachable: true };
+        let entry = ConnEntry {
+            cell: cell.clone(),
+            timer: None,
+            active: false,
+            reachable: true,
+            state,
+            orphan: false,
+        };
         self.connections.insert(entry);
         self.demux.insert(&tuple, Owner::Connection(id));
         self.ports.hold_connection(tuple.local.port);

@@ -11,8 +11,9 @@ use tcp_core::wire::{Flags, Segment, checksum};
 use tcp_core::{Endpoint, Instant, Tuple, reset};
 
 use super::counters::PacketDrop;
+use super::observe::Cause;
 use super::tables::Owner;
-use super::{Stack, ip};
+use super::{Stack, ip, observe};
 use crate::cell::ConnId;
 use crate::device::{RxChecksum, TxPacket};
 
@@ -46,9 +47,11 @@ impl Stack {
     }
 
     fn receive_from(&mut self, now: Instant, bytes: &[u8], origin: Origin) {
+        self.told = now;
         self.counters.packets_in += 1;
         if let Err(why) = self.dispatch(now, bytes, origin) {
             self.counters.drop_packet(why);
+            observe::packet_dropped(bytes, why);
         }
     }
 
@@ -92,9 +95,13 @@ impl Stack {
         if from.checksum == RxChecksum::Unknown
             && !checksum::verify(p.src, p.dst, ip::TCP, p.payload)
         {
+            self.counters.segments_in += 1;
+            self.counters.checksum_errors += 1;
             return Err(PacketDrop::Checksum);
         }
-        let seg = Segment::parse(p.payload).map_err(|_| PacketDrop::BadSegment)?;
+        let parsed = Segment::parse(p.payload).map_err(|_| PacketDrop::BadSegment);
+        self.counters.segments_in += pieces(&parsed, from.piece);
+        let seg = parsed?;
         let tuple = Tuple {
             local: Endpoint::new(p.dst, seg.dst_port),
             remote: Endpoint::new(p.src, seg.src_port),
@@ -130,18 +137,19 @@ impl Stack {
                 _ => self.for_listener(now, tuple, seg),
             };
         }
-        let verdict = cell.service_quietly(|c| c.on_segment(now, seg, piece));
+        let (verdict, state) = cell.service_quietly(|c| (c.on_segment(now, seg, piece), c.state()));
         self.activate(id);
+        self.note_state(id, state, Cause::Segment(seg.flags));
         match verdict {
             Verdict::Accepted => {}
-            Verdict::Dropped(why) => self.counters.drop_segment(why),
+            Verdict::Dropped(why) => self.drop_segment(tuple, seg, why),
             Verdict::DroppedReset(DropReason::Ended) => {
                 // It ended within this batch: the segment is for whoever comes next.
                 self.detach(id);
                 return self.for_listener(now, tuple, seg);
             }
             Verdict::DroppedReset(why) => {
-                self.counters.drop_segment(why);
+                self.drop_segment(tuple, seg, why);
                 self.send_reset(tuple, seg);
             }
         }
@@ -159,22 +167,27 @@ impl Stack {
         let tcp = self.tcp.clone();
         let Some(e) = self.half_open.slots.get_mut(slot as usize) else { return Ok(()) };
         match e.record.on_segment(now, seg, &tcp) {
-            HalfOpenVerdict::Ignore(why) => self.counters.drop_segment(why),
+            HalfOpenVerdict::Ignore(why) => self.drop_segment(tuple, seg, why),
             HalfOpenVerdict::SynAck => {
                 let s = e.record.syn_ack(now, &tcp);
                 self.counters.syn_ack_retransmissions += 1;
                 self.answer_bare(tuple, s);
             }
             HalfOpenVerdict::Ack(why) => {
-                self.counters.drop_segment(why);
                 let s = e.record.ack(now, &tcp);
+                self.drop_segment(tuple, seg, why);
                 self.answer_bare(tuple, s);
             }
             HalfOpenVerdict::Reset(why) => {
-                self.counters.drop_segment(why);
+                self.drop_segment(tuple, seg, why);
                 self.send_reset(tuple, seg);
             }
-            HalfOpenVerdict::Remove => self.remove_half_open(slot),
+            HalfOpenVerdict::Remove => {
+                self.counters.half_open_resets += 1;
+                self.counters.attempt_fails += 1;
+                observe::request_ended(tuple, "reset by the peer");
+                self.remove_half_open(slot);
+            }
             HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
         }
         Ok(())
@@ -205,6 +218,7 @@ impl Stack {
                     Some(admitted) => {
                         // A request that is turned away costs the record nothing.
                         let listener = admitted?;
+                        self.counters.time_wait_recycled += 1;
                         self.remove_time_wait(slot);
                         self.insert_half_open(now, listener, tuple, seg, Some(least));
                     }
@@ -224,11 +238,18 @@ impl Stack {
     pub(super) fn send_reset(&mut self, tuple: &Tuple, seg: &Segment<'_>) {
         if let Some(r) = reset::reply_to(seg) {
             self.counters.resets_out += 1;
+            observe::reset_sent(tuple, seg);
             self.answer_bare(tuple, r);
         }
     }
 
+    fn drop_segment(&mut self, tuple: &Tuple, seg: &Segment<'_>, why: DropReason) {
+        self.counters.drop_segment(why);
+        observe::segment_dropped(tuple, seg, why);
+    }
+
     pub(super) fn answer_bare(&mut self, tuple: &Tuple, s: Segment<'static>) {
+        self.counters.answered();
         let packet = ip::build_bare(tuple, s, self.ip_options());
         self.answer(packet);
     }
@@ -236,6 +257,14 @@ impl Stack {
     /// Whether a segment may open a connection: a SYN and nothing against it.
     pub(super) fn is_request(seg: &Segment<'_>) -> bool {
         seg.flags.contains(Flags::SYN) && !seg.flags.intersects(Flags::ACK | Flags::RST)
+    }
+}
+
+/// Segments in a packet that the device merged from pieces of `size`, if that is not 0.
+fn pieces<E>(segment: &Result<Segment<'_>, E>, size: u16) -> u64 {
+    match segment {
+        Ok(s) if size > 0 => s.payload.len().div_ceil(usize::from(size)).max(1) as u64,
+        _ => 1,
     }
 }
 

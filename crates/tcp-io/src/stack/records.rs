@@ -5,8 +5,8 @@ use tcp_core::Instant;
 use tcp_core::listen::HalfOpen;
 use tcp_core::time_wait::TimeWait;
 
-use super::Stack;
 use super::tables::{Owner, TimeWaitEntry, Token};
+use super::{Stack, observe};
 
 impl Stack {
     pub(super) fn half_open_timeout(&mut self, now: Instant, slot: u32) {
@@ -14,6 +14,8 @@ impl Stack {
         let Some(e) = self.half_open.slots.get_mut(slot as usize) else { return };
         if !e.record.on_timeout(now, &tcp) {
             self.counters.half_open_timeouts += 1;
+            self.counters.attempt_fails += 1;
+            observe::request_ended(&e.record.tuple, "no answer");
             self.remove_half_open(slot);
             return;
         }
@@ -45,6 +47,7 @@ impl Stack {
     pub(super) fn insert_time_wait(&mut self, now: Instant, record: TimeWait) {
         if self.time_wait.slots.len() >= self.config.max_time_wait {
             self.counters.time_wait_overflow += 1;
+            observe::time_wait_refused(&record);
             return;
         }
         let slot = self.time_wait.slots.vacant_key() as u32;
@@ -61,6 +64,7 @@ impl Stack {
             e.timer = self.wheel.insert(e.record.expires, Token::TimeWait(slot));
             return;
         }
+        self.counters.time_wait_ended += 1;
         self.remove_time_wait(slot);
     }
 

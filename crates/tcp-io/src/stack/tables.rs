@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 use slab::Slab;
+use tcp_core::connection::State;
 use tcp_core::listen::HalfOpen;
 use tcp_core::time_wait::TimeWait;
 use tcp_core::{Instant, Tuple};
 
 use super::ListenerId;
+use super::observe::Population;
 use crate::cell::{ConnCell, ConnId};
 use crate::wheel::TimerKey;
 
@@ -123,12 +125,17 @@ pub(super) struct ConnEntry {
     pub(super) active: bool,
     /// The demultiplexer still points here.
     pub(super) reachable: bool,
+    /// As the stack saw it last.
+    pub(super) state: State,
+    pub(super) orphan: bool,
 }
 
 /// All connections, by slot; a generation tells a slot's successive owners apart.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     slots: Slab<ConnEntry>,
+    /// Those that the demultiplexer points to.
+    pub(super) population: Population,
     generation: u32,
 }
 
@@ -139,6 +146,7 @@ impl Connections {
     }
 
     pub(super) fn insert(&mut self, entry: ConnEntry) {
+        self.population.enter(entry.state);
         self.slots.insert(entry);
     }
 
@@ -157,6 +165,15 @@ impl Connections {
             self.slots = Slab::new();
         }
         gone
+    }
+
+    /// What stands at a place of the table, for going through it in parts.
+    pub(super) fn at(&self, place: usize) -> Option<&ConnEntry> {
+        self.slots.get(place)
+    }
+
+    pub(super) fn places(&self) -> usize {
+        self.slots.capacity()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &ConnEntry> {

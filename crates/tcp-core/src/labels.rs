@@ -53,6 +53,7 @@ macro_rules! labels {
 }
 
 #[cfg(test)]
+#[expect(unreachable_pub, reason = "the macro makes public enums")]
 mod tests {
     crate::labels! {
         /// For the test.

@@ -12,5 +12,6 @@ mod icmp_errors;
 mod listening;
 mod loopback;
 mod peer;
+mod seeing;
 mod source_ports;
 mod time_waits;

@@ -34,16 +34,22 @@ mod budget;
 mod builder;
 mod error;
 mod listener;
+mod look;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod net;
 mod options;
 mod socket;
 mod split;
+#[cfg(all(feature = "status", unix))]
+pub mod status;
 mod stream;
 mod wait;
 
 pub use ambient::EnterGuard;
 pub use builder::{BuildError, Builder};
 pub use listener::{Incoming, TcpListener};
+pub use look::Slices;
 pub use net::Net;
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
@@ -55,5 +61,9 @@ pub mod tcp {
 }
 
 pub use tcp_core::config::{BufferLimits, Keepalive, TcpConfig};
-pub use tcp_core::connection::{Info, State};
-pub use tcp_io::stack::{Cidr, ConnectionRow, Counters, StackConfig};
+pub use tcp_core::connection::{
+    Happening, Info, Limit, Limited, RecoveryState, SendReason, State, Stats, Timer,
+};
+pub use tcp_io::stack::{
+    Cidr, ConnectionRow, CounterRow, Counters, Filter, RunningTimer, StackConfig, Summary,
+};

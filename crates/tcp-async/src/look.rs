@@ -11,7 +11,7 @@ use crate::net::Net;
 impl Net {
     /// Every listener, half-open record, connection and TIME-WAIT record there is now, each once.
     ///
-    /// Cost: about a microsecond and 700 octets a row. The stack is held up for one slice at a
+    /// Cost: about a quarter of a microsecond and 700 octets a row. The stack is held up for one slice at a
     /// time, however many there are (see [`slices`](Self::slices)); up to 256 rows, the table is of
     /// one moment.
     pub fn connections(&self) -> Vec<ConnectionRow> {

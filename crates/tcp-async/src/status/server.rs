@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,7 +97,7 @@ fn listen_at(path: &Path) -> io::Result<UnixListener> {
     bind(&socket, &SocketAddrUnix::new(path)?)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     listen(&socket, MAX_CLIENTS as i32)?;
-    UnixListener::from_std(OwnedFd::from(socket).into())
+    UnixListener::from_std(socket.into())
 }
 
 /// Makes place if a program that is gone has left its socket.

@@ -16,7 +16,7 @@ use crate::cell::ConnId;
 pub const SLICE_ROWS: usize = 256;
 
 /// Places of the tables that one slice looks at, at most, whether or not the filter takes them.
-pub const SLICE_PLACES: usize = 16_384;
+pub const SLICE_PLACES: usize = 4_096;
 
 /// One line of the table of connections.
 #[derive(Clone, Debug)]

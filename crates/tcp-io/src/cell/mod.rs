@@ -5,6 +5,7 @@ mod listener;
 mod ready;
 mod waiters;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -26,6 +27,12 @@ pub struct ConnId {
     pub(crate) generation: u32,
 }
 
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.slot, self.generation)
+    }
+}
+
 /// A connection shared between the stack and the tasks that use it.
 #[derive(Debug)]
 pub struct ConnCell {
@@ -43,6 +50,8 @@ struct Inner {
     waiters: Waiters,
     handle: Handle,
     report: Report,
+    /// What the application calls the connection; boxed, for few have one.
+    label: Option<Box<Arc<str>>>,
 }
 
 /// Whether the application still holds the connection.
@@ -71,6 +80,7 @@ impl ConnCell {
                 waiters: Waiters::default(),
                 handle: Handle::Open,
                 report: Report::Pending,
+                label: None,
             }),
         })
     }
@@ -100,6 +110,7 @@ impl ConnCell {
         let serviced = Serviced {
             abandoned: inner.handle == Handle::Closed,
             ended: inner.conn.state() == State::Closed,
+            state: inner.conn.state(),
         };
         drop(inner);
         wake.wake_all();
@@ -270,6 +281,34 @@ impl ConnCell {
         self.lock().conn.info()
     }
 
+    /// A snapshot with its spans of time counted up to `now`.
+    pub fn info_at(&self, now: Instant) -> Info {
+        self.lock().conn.info_at(now)
+    }
+
+    /// What the application calls the connection.
+    pub fn label(&self) -> Option<Arc<str>> {
+        self.lock().label.as_deref().cloned()
+    }
+
+    /// Gives the connection a name for tables, or takes it away.
+    pub fn set_label(&self, label: Option<Arc<str>>) {
+        self.lock().label = label.map(Box::new);
+    }
+
+    /// Takes over a listener's label.
+    pub(crate) fn inherit_label(&self, label: Option<Arc<str>>) {
+        if label.is_some() {
+            self.set_label(label);
+        }
+    }
+
+    /// Looks at the connection and its label, for tables.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Connection, Option<&Arc<str>>) -> R) -> R {
+        let inner = self.lock();
+        look(&inner.conn, inner.label.as_deref())
+    }
+
     /// Looks at the connection; for option getters and tables.
     pub fn inspect<R>(&self, look: impl FnOnce(&Connection) -> R) -> R {
         look(&self.lock().conn)
@@ -406,6 +445,7 @@ pub enum TakenError {
 pub(crate) struct Serviced {
     pub(crate) abandoned: bool,
     pub(crate) ended: bool,
+    pub(crate) state: State,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

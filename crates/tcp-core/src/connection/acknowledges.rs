@@ -54,6 +54,7 @@ impl Connection {
             self.stats.octets_acked += u64::from(octets);
         }
         self.snd.una = ack;
+        self.note_path_progress(ack);
         // Keeps up, so that it is never 2^31 behind and taken for something ahead.
         self.snd.small_end = self.snd.small_end.max(ack);
         self.attempts = 0;
@@ -79,7 +80,7 @@ impl Connection {
         if self.recovery.is_empty() {
             self.timers.cancel(Timer::Retransmit);
         } else {
-            self.timers.set(Timer::Retransmit, now + self.recovery.rto().current());
+            self.arm_retransmit(now);
         }
         match self.options.user_timeout {
             Some(t) if self.has_undelivered() => self.timers.set(Timer::UserTimeout, now + t),
@@ -92,11 +93,12 @@ impl Connection {
             self.stats.dsacks += 1;
         }
         match outcome.transition {
+            Transition::EnteredRecovery { .. } if self.is_probe_loss(now, outcome) => {}
             Transition::EnteredRecovery { in_flight } => {
                 self.congestion.on_loss(now, in_flight);
                 self.retransmit_first = true;
                 // RFC 6298 5.3 restarts the timer on progress only; a fast retransmission is one.
-                self.timers.set(Timer::Retransmit, now + self.recovery.rto().current());
+                self.arm_retransmit(now);
             }
             Transition::PartialAck { .. } => {
                 // RFC 6582 3.2 step 3: without SACK, a partial ACK lets its segment go at once.

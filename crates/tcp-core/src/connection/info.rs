@@ -6,6 +6,8 @@ use super::{Connection, Negotiated, State, Stats};
 use crate::Tuple;
 use crate::congestion::Controller;
 
+pub use crate::send::ProbeTally;
+
 /// What loss recovery does at the moment.
 pub use crate::recovery::State as RecoveryState;
 
@@ -58,6 +60,10 @@ pub struct Info {
     pub send_buffer: usize,
     /// Limit of the receive buffer now, in octets.
     pub receive_buffer: usize,
+    /// The largest packet sent now, in octets with its IP header.
+    pub path_mtu: u32,
+    /// How the probes of the path MTU fared.
+    pub mtu_probes: ProbeTally,
     /// Counters.
     pub stats: Stats,
 }
@@ -90,6 +96,8 @@ impl Connection {
             memory: self.rcv.buffer.memory() + self.snd.buffer.memory(),
             send_buffer: self.snd.limit,
             receive_buffer: self.rcv.limit,
+            path_mtu: self.snd.path.mtu(),
+            mtu_probes: self.snd.path.tally(),
             stats: self.stats,
         }
     }

@@ -3,8 +3,10 @@
 
 mod acknowledges;
 mod arrives;
+mod icmp;
 mod info;
 mod opening;
+mod path_mtu;
 mod phase;
 mod plan;
 mod timeouts;
@@ -26,8 +28,10 @@ use crate::recovery::{Recovery, RecoveryConfig};
 use crate::send::SendSpace;
 use crate::{Instant, SeqNum, Tuple};
 
-pub use info::{Info, RecoveryState};
+pub use icmp::IcmpVerdict;
+pub use info::{Info, ProbeTally, RecoveryState};
 pub use opening::OpenParams;
+pub use path_mtu::PathMtuInfo;
 pub use phase::State;
 pub use plan::SendReason;
 pub use timers::{Deadline, Timer};

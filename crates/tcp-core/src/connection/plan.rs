@@ -19,6 +19,8 @@ pub enum SendReason {
     Text,
     /// A FIN without text.
     Fin,
+    /// New text, in a packet larger than what is known to fit (RFC 4821).
+    MtuProbe,
     /// Text, FIN or both, again.
     Retransmission,
     /// An ACK or window update.
@@ -135,6 +137,9 @@ impl Connection {
     fn plan_new(&self, limits: &Limits) -> Result<Plan, Hold> {
         let s = &self.snd;
         let fin_unsent = s.fin_queued && !s.fin_sent();
+        if let Some(probe) = self.plan_mtu_probe() {
+            return probe;
+        }
         let mss = self.mss_now();
         let offer = Offer {
             unsent: s.unsent(),

@@ -3,5 +3,7 @@
 
 mod establish;
 mod half_open;
+mod icmp;
 
 pub use half_open::{HalfOpen, HalfOpenVerdict, PeerSyn};
+pub use icmp::HalfOpenIcmp;

@@ -15,8 +15,21 @@ pub enum PacketDrop {
     BadSource,
     /// To a broadcast or multicast address (MUST-57).
     NotUnicast,
-    /// A fragment.
-    Fragment,
+    /// A fragment, for the time that its datagram was not whole (RFC 791 3.2).
+    FragmentTimeout,
+    /// A fragment that overlaps another or contradicts the datagram's length, or the rest of such a
+    /// datagram (RFC 5722).
+    FragmentOverlap,
+    /// A fragment that had come before.
+    FragmentDuplicate,
+    /// A fragment of a datagram that comes in too many pieces.
+    FragmentTooMany,
+    /// A first fragment without all of the headers (RFC 7112, RFC 1858).
+    FragmentTiny,
+    /// A fragment for which there was no memory, or which gave way to newer ones.
+    FragmentMemory,
+    /// A fragment that reaches beyond the largest datagram.
+    FragmentTooLong,
     /// A protocol that the stack does not speak.
     Protocol,
     /// The TCP or ICMP checksum is wrong (MUST-3).
@@ -31,6 +44,14 @@ pub enum PacketDrop {
     AcceptQueueFull,
     /// More connections than the stack may hold.
     TooManyConnections,
+    /// From a host to which no route leads (RFC 3704 2.4).
+    NoRoute,
+    /// With a TTL or hop limit below what its connection or listener asks for (RFC 5082).
+    HopLimit,
+    /// From an address of ours that was removed.
+    NoSource,
+    /// An ICMP error of ours that would have been one too many (RFC 1812 4.3.2.8, RFC 4443 2.4).
+    IcmpRateLimit,
     /// An ICMP error that does not quote a segment in flight (RFC 5927 4).
     IcmpNotBelieved,
     /// ICMP source quench (MUST-55), or a kind without a use.
@@ -68,6 +89,10 @@ pub struct Counters {
     pub time_wait_overflow: u64,
     /// ICMP echo requests answered.
     pub echoes: u64,
+    /// Datagrams put together from fragments.
+    pub reassembled: u64,
+    /// ICMP errors sent.
+    pub icmp_errors_out: u64,
     packets: [u64; PacketDrop::COUNT],
     segments: [u64; DropReason::COUNT],
 }
@@ -76,6 +101,10 @@ impl Counters {
     pub(crate) fn drop_packet(&mut self, why: PacketDrop) {
         self.packets[why as usize] += 1;
         tracing::trace!(?why, "packet dropped");
+    }
+
+    pub(crate) fn drop_packets(&mut self, why: PacketDrop, n: u64) {
+        self.packets[why as usize] += n;
     }
 
     pub(crate) fn drop_segment(&mut self, why: DropReason) {

@@ -6,12 +6,17 @@ mod active;
 mod calls;
 mod config;
 mod counters;
+mod fragmented;
+mod fragments;
 mod icmp;
+mod icmp_out;
 mod ip;
 mod passive;
+mod path_mtus;
 mod ports;
 mod receive;
 mod records;
+mod routes;
 mod service;
 mod tables;
 
@@ -38,9 +43,13 @@ pub use config::{Cidr, CidrError, StackConfig};
 pub use counters::{Counters, PacketDrop};
 pub use passive::{ListenError, ListenOptions, ListenerId};
 pub use ports::BindError;
+pub use routes::{Network, Routes};
 
+use fragmented::Fragments;
+use icmp_out::IcmpLimit;
 use ip::IpOptions;
 use passive::Listeners;
+use path_mtus::PathMtus;
 use ports::Ports;
 use tables::{Connections, Demux, HalfOpens, TimeWaits, Token};
 
@@ -97,6 +106,9 @@ pub struct Stack {
     answers: VecDeque<TxPacket>,
     /// Packets to ourselves.
     loopback: VecDeque<TxPacket>,
+    fragments: Fragments,
+    path_mtus: PathMtus,
+    icmp_limit: IcmpLimit,
     counters: Counters,
 }
 
@@ -125,6 +137,9 @@ impl Stack {
             ready: Arc::new(ReadyQueue::default()),
             answers: VecDeque::new(),
             loopback: VecDeque::new(),
+            fragments: Fragments::new(hash_key, &config),
+            path_mtus: PathMtus::new(hash_key),
+            icmp_limit: IcmpLimit::new(hash_key),
             counters: Counters::default(),
             config,
         }
@@ -157,6 +172,7 @@ impl Stack {
                 Token::Connection(id) => self.connection_timeout(now, id),
                 Token::HalfOpen(slot) => self.half_open_timeout(now, slot),
                 Token::TimeWait(slot) => self.time_wait_timeout(now, slot),
+                Token::Fragments { ipv6 } => self.fragments_timeout(now, ipv6),
             }
         }
     }
@@ -177,8 +193,7 @@ impl Stack {
     }
 
     fn ip_options(&self) -> IpOptions {
-        let o = &self.tcp.options;
-        IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class }
+        IpOptions::from(&self.tcp.options)
     }
 
     /// Path MTU towards a peer. A loopback packet is never cut.

@@ -13,6 +13,7 @@ use tcp_core::wire::Segment;
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
+use super::ip::IpOptions;
 use super::ports::{BindError, Bound};
 use super::tables::{ConnEntry, HalfOpenEntry, Owner, Token};
 use super::{ConnectionRow, Stack};
@@ -135,6 +136,18 @@ impl Listeners {
         } else {
             Ok(id)
         })
+    }
+
+    /// What packets for the listener of a local endpoint must have left of their hops.
+    pub(super) fn min_hop_limit(&self, local: Endpoint) -> u8 {
+        let listener = self.find(local).and_then(|id| self.slots.get(id.slot as usize));
+        listener.and_then(|l| l.options.as_ref()).map_or(0, |o| o.min_hop_limit)
+    }
+
+    /// The IP header of a listener's answers, if it has options of its own.
+    pub(super) fn ip_options(&self, id: ListenerId) -> Option<IpOptions> {
+        let l = self.slots.get(id.slot as usize).filter(|l| l.generation == id.generation)?;
+        l.options.as_ref().map(IpOptions::from)
     }
 
     pub(super) fn ids(&self) -> Vec<ListenerId> {
@@ -282,7 +295,7 @@ impl Stack {
         let answer = record.syn_ack(now, &self.tcp);
         self.half_open.slots.insert(HalfOpenEntry { record, listener, timer });
         self.counters.syns += 1;
-        self.answer_bare(tuple, answer);
+        self.answer_for(listener, tuple, answer);
     }
 
     /// The last ACK of a handshake: the record becomes a connection in the accept queue, if there
@@ -311,6 +324,7 @@ impl Stack {
         if let Some(o) = options {
             conn.set_options(now, |to| *to = o);
         }
+        self.limit_path(now, &mut conn);
         let cell = self.insert_connection(conn);
         self.counters.passive_opens += 1;
         let id = cell.id();

@@ -12,7 +12,7 @@ use tcp_core::{Endpoint, Instant, Tuple, reset};
 
 use super::counters::PacketDrop;
 use super::tables::Owner;
-use super::{Stack, ip};
+use super::{ListenerId, Stack, ip};
 use crate::cell::ConnId;
 use crate::device::{RxChecksum, TxPacket};
 
@@ -53,33 +53,52 @@ impl Stack {
     }
 
     fn dispatch(&mut self, now: Instant, bytes: &[u8], from: Origin) -> Result<(), PacketDrop> {
-        let p = ip::parse(bytes)?;
-        self.check_addresses(&p, from.looped)?;
-        match (p.protocol, p.src) {
-            (ip::TCP, _) => self.receive_tcp(now, &p, from),
-            (ip::ICMPV4, IpAddr::V4(_)) => self.receive_icmp_v4(&p, bytes),
-            (ip::ICMPV6, IpAddr::V6(_)) => self.receive_icmp_v6(&p),
-            _ => Err(PacketDrop::Protocol),
+        let parsed = ip::parse(bytes)?;
+        let (src, dst) = parsed.addresses();
+        self.check_addresses(src, dst, from.looped)?;
+        match &parsed {
+            ip::Parsed::Whole(p) => self.deliver(now, p, bytes, from),
+            ip::Parsed::Piece(f) => self.receive_fragment(now, f, from),
         }
     }
 
-    fn check_addresses(&self, p: &ip::Packet<'_>, looped: bool) -> Result<(), PacketDrop> {
+    /// A whole packet for an address of ours.
+    pub(super) fn deliver(
+        &mut self,
+        now: Instant,
+        p: &ip::Packet<'_>,
+        bytes: &[u8],
+        from: Origin,
+    ) -> Result<(), PacketDrop> {
+        match (p.protocol, p.src) {
+            (ip::TCP, _) => self.receive_tcp(now, p, from),
+            (ip::ICMPV4, IpAddr::V4(_)) => self.receive_icmp_v4(now, p),
+            (ip::ICMPV6, IpAddr::V6(_)) => self.receive_icmp_v6(now, p),
+            _ => Err(self.refuse_protocol(now, p, bytes, from.checksum)),
+        }
+    }
+
+    fn check_addresses(&self, src: IpAddr, dst: IpAddr, looped: bool) -> Result<(), PacketDrop> {
         let broadcast = |a: IpAddr| {
             matches!(a, IpAddr::V4(v4) if v4.is_broadcast())
                 || self.config.addresses.iter().any(|c| c.broadcast() == Some(a))
         };
         // MUST-57
-        if p.dst.is_multicast() || broadcast(p.dst) {
+        if dst.is_multicast() || broadcast(dst) {
             return Err(PacketDrop::NotUnicast);
         }
         // MUST-63, RFC 1122 3.2.1.3
-        if p.src.is_multicast() || p.src.is_unspecified() || broadcast(p.src) || is_mapped(p.src) {
+        if src.is_multicast() || src.is_unspecified() || broadcast(src) || is_mapped(src) {
             return Err(PacketDrop::BadSource);
         }
-        if !looped && (p.src.is_loopback() || p.dst.is_loopback() || self.is_local(p.src)) {
+        if !looped && (src.is_loopback() || dst.is_loopback() || self.is_local(src)) {
             return Err(PacketDrop::BadSource);
         }
-        if self.is_local(p.dst) { Ok(()) } else { Err(PacketDrop::NotForUs) }
+        if !self.is_local(dst) {
+            return Err(PacketDrop::NotForUs);
+        }
+        // What could not be answered is not taken (RFC 3704 2.4, loose mode).
+        if self.has_route(src) { Ok(()) } else { Err(PacketDrop::NoRoute) }
     }
 
     fn receive_tcp(
@@ -99,11 +118,26 @@ impl Stack {
             local: Endpoint::new(p.dst, seg.dst_port),
             remote: Endpoint::new(p.src, seg.src_port),
         };
-        match self.demux.find(&tuple) {
+        let owner = self.demux.find(&tuple);
+        if p.hop_limit < self.least_hop_limit(owner, &tuple) && !from.looped {
+            return Err(PacketDrop::HopLimit);
+        }
+        match owner {
             Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, from.piece),
             Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, from.piece),
             Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg),
             None => self.for_listener(now, &tuple, &seg),
+        }
+    }
+
+    /// RFC 5082 3: what a packet for this owner must have left (`IP_MINTTL`).
+    fn least_hop_limit(&self, owner: Option<Owner>, tuple: &Tuple) -> u8 {
+        match owner {
+            Some(Owner::Connection(id)) => {
+                self.connections.cell(id).map_or(0, |c| c.min_hop_limit())
+            }
+            Some(Owner::HalfOpen(_)) | None => self.listeners.min_hop_limit(tuple.local),
+            Some(Owner::TimeWait(_)) => 0,
         }
     }
 
@@ -158,17 +192,18 @@ impl Stack {
     ) -> Result<(), PacketDrop> {
         let tcp = self.tcp.clone();
         let Some(e) = self.half_open.slots.get_mut(slot as usize) else { return Ok(()) };
+        let by = e.listener;
         match e.record.on_segment(now, seg, &tcp) {
             HalfOpenVerdict::Ignore(why) => self.counters.drop_segment(why),
             HalfOpenVerdict::SynAck => {
                 let s = e.record.syn_ack(now, &tcp);
                 self.counters.syn_ack_retransmissions += 1;
-                self.answer_bare(tuple, s);
+                self.answer_for(by, tuple, s);
             }
             HalfOpenVerdict::Ack(why) => {
                 self.counters.drop_segment(why);
                 let s = e.record.ack(now, &tcp);
-                self.answer_bare(tuple, s);
+                self.answer_for(by, tuple, s);
             }
             HalfOpenVerdict::Reset(why) => {
                 self.counters.drop_segment(why);
@@ -231,6 +266,12 @@ impl Stack {
     pub(super) fn answer_bare(&mut self, tuple: &Tuple, s: Segment<'static>) {
         let packet = ip::build_bare(tuple, s, self.ip_options());
         self.answer(packet);
+    }
+
+    /// An answer of a listener: with its TTL and traffic class, as its connections will have.
+    pub(super) fn answer_for(&mut self, by: ListenerId, tuple: &Tuple, s: Segment<'static>) {
+        let o = self.listeners.ip_options(by).unwrap_or_else(|| self.ip_options());
+        self.answer(ip::build_bare(tuple, s, o));
     }
 
     /// Whether a segment may open a connection: a SYN and nothing against it.

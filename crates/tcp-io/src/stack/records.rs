@@ -17,10 +17,10 @@ impl Stack {
             self.remove_half_open(slot);
             return;
         }
-        let (tuple, s) = (e.record.tuple, e.record.syn_ack(now, &tcp));
+        let (tuple, s, by) = (e.record.tuple, e.record.syn_ack(now, &tcp), e.listener);
         e.timer = self.wheel.insert(e.record.deadline(), Token::HalfOpen(slot));
         self.counters.syn_ack_retransmissions += 1;
-        self.answer_bare(&tuple, s);
+        self.answer_for(by, &tuple, s);
     }
 
     pub(super) fn remove_half_open(&mut self, slot: u32) {

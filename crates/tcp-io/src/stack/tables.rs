@@ -22,6 +22,10 @@ pub(super) enum Token {
     Connection(ConnId),
     HalfOpen(u32),
     TimeWait(u32),
+    /// The oldest incomplete datagram of IPv4 (false) or IPv6.
+    Fragments {
+        ipv6: bool,
+    },
 }
 
 /// Who owns the segments between two endpoints.
@@ -35,6 +39,12 @@ pub(super) enum Owner {
 /// A keyed hash, so that peers can't choose ports that collide.
 #[derive(Clone, Debug)]
 pub(super) struct Keyed([u8; 16]);
+
+impl Keyed {
+    pub(super) fn new(key: [u8; 16]) -> Keyed {
+        Keyed(key)
+    }
+}
 
 impl BuildHasher for Keyed {
     type Hasher = SipHasher13;

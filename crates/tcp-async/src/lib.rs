@@ -56,4 +56,4 @@ pub mod tcp {
 
 pub use tcp_core::config::{BufferLimits, Keepalive, TcpConfig};
 pub use tcp_core::connection::{Info, State};
-pub use tcp_io::stack::{Cidr, ConnectionRow, Counters, StackConfig};
+pub use tcp_io::stack::{Cidr, ConnectionRow, Counters, Network, Routes, StackConfig};

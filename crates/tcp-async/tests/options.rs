@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use common::{ADDR, net, on_both, pair, pattern};
-use tcp_async::{Keepalive, TcpSocket};
+use tcp_async::{Keepalive, Net, TcpSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]

@@ -1,7 +1,7 @@
 //! What does the network say about our segments? ICMP errors as a connection takes them: believed
 //! or not, hard or soft (RFC 9293 3.9.2.2, RFC 5927, RFC 5461). Sizes are `path_mtu`'s matter.
 
-use super::{Connection, End, Events};
+use super::{Connection, End, Events, Phase};
 use crate::error::{IcmpError, Unreachable};
 use crate::{Instant, SeqNum};
 
@@ -22,7 +22,8 @@ impl Connection {
     /// RFC 5927 4.1: it is believed only if that number is in flight.
     pub fn on_icmp(&mut self, now: Instant, seq: SeqNum, error: IcmpError) -> IcmpVerdict {
         let in_flight = seq.at_or_after(self.snd.una) && seq.before(self.snd.nxt);
-        if !in_flight {
+        // What has ended sends nothing again, whatever is still in the books.
+        if !in_flight || matches!(self.phase, Phase::Ended(_)) {
             return IcmpVerdict::NotBelieved;
         }
         match error {

@@ -2,37 +2,16 @@
 //! the search by probes (RFC 1191, RFC 8201, RFC 5927 7.2, RFC 4821, RFC 8899). A pure value: what
 //! is to be sent again, and when, is the connection's matter.
 
+mod search;
+
 use alloc::boxed::Box;
 
 use crate::config::{MtuProbing, PathMtuConfig};
 use crate::{Instant, SeqNum};
 
-/// RFC 8200 5: what every IPv6 link carries.
-pub(crate) const IPV6_MIN_MTU: u32 = 1280;
-
-/// The family of the path decides the floors.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Path {
-    pub(crate) ipv4: bool,
-    /// IP and TCP headers without options, in octets.
-    pub(crate) headers: u32,
-}
-
-impl Path {
-    fn base(self, c: &PathMtuConfig) -> u32 {
-        let base = c.base_mss + self.headers;
-        if self.ipv4 { base } else { base.max(IPV6_MIN_MTU) }
-    }
-
-    /// Whether packets of this size are larger than the base that every path should carry.
-    pub(crate) fn is_large(self, size: u32, c: &PathMtuConfig) -> bool {
-        size > self.base(c)
-    }
-
-    fn floor(self, c: &PathMtuConfig) -> u32 {
-        if self.ipv4 { (c.probe_floor + self.headers).min(self.base(c)) } else { IPV6_MIN_MTU }
-    }
-}
+pub use search::ProbeTally;
+use search::{IPV6_MIN_MTU, Search};
+pub(crate) use search::{Path, Probe};
 
 /// What is known of the path's MTU. Sizes are octets of IP packet.
 #[derive(Debug)]
@@ -66,19 +45,6 @@ struct Narrow {
     tally: ProbeTally,
 }
 
-/// How the probes of a connection fared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ProbeTally {
-    /// Probes sent.
-    pub sent: u32,
-    /// Probes that arrived: packets became larger.
-    pub acked: u32,
-    /// Probes that were lost, and nothing else with them.
-    pub lost: u32,
-    /// Black holes found: packets became smaller without a word of ICMP.
-    pub black_holes: u32,
-}
-
 /// A claim of ICMP that contradicts what was acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Doubt {
@@ -88,25 +54,6 @@ pub(crate) struct Doubt {
     pub(crate) mtu: u32,
     /// When it is believed after all.
     pub(crate) until: Instant,
-}
-
-#[derive(Debug)]
-enum Search {
-    /// ICMP alone decides.
-    Off,
-    /// Between the current size, which fits, and `high`, which may.
-    Searching { high: u32, failures: u8, probe: Option<Probe> },
-    /// The answer is known until then.
-    Done { again_at: Instant },
-}
-
-/// A packet larger than what is known to fit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Probe {
-    pub(crate) start: SeqNum,
-    pub(crate) end: SeqNum,
-    /// Octets of IP packet.
-    pub(crate) size: u32,
 }
 
 /// What became of an ICMP claim.

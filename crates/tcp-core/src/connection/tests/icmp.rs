@@ -89,3 +89,16 @@ fn a_soft_error_ends_an_open_by_default() {
     w.icmp(u32::MAX, IcmpError::Unreachable(Unreachable::Host));
     assert_eq!(w.end(), Some(End::Unreachable(Unreachable::Host)));
 }
+
+#[test]
+fn what_has_ended_believes_nothing_and_sets_no_timer() {
+    let mut w = Wire::new();
+    w.write(3000);
+    w.sends();
+    w.conn.abort();
+    w.sends();
+    for error in [IcmpError::TooBig { mtu: 600 }, IcmpError::Unreachable(Unreachable::Host)] {
+        assert!(!w.icmp(0, error));
+    }
+    assert_eq!(w.conn.poll_timeout(), None);
+}

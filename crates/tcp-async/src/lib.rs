@@ -32,6 +32,7 @@
 mod ambient;
 mod budget;
 mod builder;
+mod closing;
 mod error;
 mod listener;
 mod net;
@@ -54,6 +55,9 @@ pub mod tcp {
     pub use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
-pub use tcp_core::config::{BufferLimits, Keepalive, TcpConfig};
+pub use tcp_core::config::{BufferLimits, Keepalive, Linger2, TcpConfig};
 pub use tcp_core::connection::{Info, State};
-pub use tcp_io::stack::{Cidr, ConnectionRow, Counters, Network, Routes, StackConfig};
+pub use tcp_io::stack::{
+    Cidr, ConnectionRow, Counters, ListenOptions, Network, PacketDrop, Routes, StackConfig,
+    SynCookies, TimeWaitReuse,
+};

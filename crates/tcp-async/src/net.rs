@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tcp_io::reactor::{Handle, Phase};
+use tcp_io::reactor::Handle;
 use tcp_io::stack::{Cidr, ConnectOptions, ConnectionRow, Counters, ListenOptions};
 use tokio::net::ToSocketAddrs;
 
@@ -63,11 +63,11 @@ impl Net {
         addr: SocketAddr,
         options: ConnectOptions,
     ) -> io::Result<TcpStream> {
-        let cell = self.handle.with_stack(|stack, now| {
-            self.check_running()?;
+        let opened = self.handle.open(|stack, now| {
             let id = stack.connect(now, addr, options).map_err(error::from_open)?;
             stack.connection_cell(id).ok_or_else(error::stack_ended)
-        })?;
+        });
+        let cell = opened.ok_or_else(error::stack_ended)??;
         // Dropping the stream drops the attempt.
         let stream = TcpStream::new(self.clone(), cell);
         stream.connected().await?;
@@ -79,9 +79,21 @@ impl Net {
     /// # Errors
     /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's.
     pub async fn listen<A: ToSocketAddrs>(&self, addr: A) -> io::Result<TcpListener> {
+        self.listen_with(addr, ListenOptions::default()).await
+    }
+
+    /// Listens on `addr` with everything a listener can be told.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub async fn listen_with<A: ToSocketAddrs>(
+        &self,
+        addr: A,
+        options: ListenOptions,
+    ) -> io::Result<TcpListener> {
         let mut last = None;
         for addr in tokio::net::lookup_host(addr).await? {
-            match self.listen_addr(addr, ListenOptions::default()) {
+            match self.listen_addr(addr, options.clone()) {
                 Ok(listener) => return Ok(listener),
                 Err(e) => last = Some(e),
             }
@@ -94,20 +106,12 @@ impl Net {
         addr: SocketAddr,
         options: ListenOptions,
     ) -> io::Result<TcpListener> {
-        self.handle.with_stack(|stack, _| {
-            self.check_running()?;
+        let opened = self.handle.open(|stack, _| {
             let id = stack.listen(addr, options).map_err(error::from_listen)?;
             let cell = stack.listener_cell(id).ok_or_else(error::stack_ended)?;
             Ok(TcpListener::new(self.clone(), id, cell))
-        })
-    }
-
-    /// To be asked under the stack's lock, under which it ends.
-    fn check_running(&self) -> io::Result<()> {
-        match self.handle.phase() {
-            Phase::Running => Ok(()),
-            Phase::Closing | Phase::Ended => Err(error::stack_ended()),
-        }
+        });
+        opened.unwrap_or_else(|| Err(error::stack_ended()))
     }
 
     /// The stack's own addresses.

@@ -45,7 +45,7 @@ impl Connection {
         } else {
             // MUST-56; RFC 5927 5.2: in a synchronized state hard errors are soft too.
             self.soft_error = Some(u);
-            if self.options.report_soft_errors {
+            if self.options().report_soft_errors {
                 // MUST-47, SHLD-25
                 self.notify(Events::SOFT_ERROR);
             }

@@ -2,6 +2,8 @@
 //! the search by probes (RFC 1191, RFC 8201, RFC 5927 7.2, RFC 4821, RFC 8899). A pure value: what
 //! is to be sent again, and when, is the connection's matter.
 
+#[cfg(feature = "explore")]
+mod canonical;
 mod search;
 
 use alloc::boxed::Box;
@@ -14,7 +16,7 @@ use search::{IPV6_MIN_MTU, Search};
 pub(crate) use search::{Path, Probe};
 
 /// What is known of the path's MTU. Sizes are octets of IP packet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PathMtu {
     current: u32,
     proof: Proof,
@@ -23,7 +25,7 @@ pub(crate) struct PathMtu {
 }
 
 /// Whether packets of the current size are known to arrive.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Proof {
     None,
     /// One was sent that ends here.
@@ -31,7 +33,7 @@ enum Proof {
     Acked,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Narrow {
     /// What the link carries.
     link: u32,

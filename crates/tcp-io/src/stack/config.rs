@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use tcp_core::config::TcpConfig;
+use tcp_core::listen::SynCookies;
+use tcp_core::memory::MemoryLimits;
 
 use super::routes::Routes;
 
@@ -106,6 +108,19 @@ impl fmt::Display for Cidr {
     }
 }
 
+/// Where a connect may take a TIME-WAIT record's place. It needs timestamps (RFC 7323), which tell
+/// old segments from new.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TimeWaitReuse {
+    /// Nowhere: the quiet time runs to its end. Linux: 0.
+    Off,
+    /// Towards every destination. Linux: 1.
+    On,
+    /// Towards the stack itself only, where no segment is ever late. Linux's default, 2.
+    #[default]
+    Loopback,
+}
+
 /// What a stack is made from.
 #[derive(Clone, Debug)]
 pub struct StackConfig {
@@ -126,9 +141,28 @@ pub struct StackConfig {
     pub max_syn_backlog: usize,
     /// Upper bound of every listener's backlog. Linux: 4096.
     pub somaxconn: usize,
+    /// When a SYN is answered by a cookie instead of a record. Linux: `tcp_syncookies`, when the
+    /// queue is full.
+    pub syn_cookies: SynCookies,
+    /// Whether a full accept queue resets whoever completes a handshake; otherwise the last ACK
+    /// is dropped and the SYN-ACK sent again. Linux: `tcp_abort_on_overflow`, off.
+    pub abort_on_overflow: bool,
     /// TIME-WAIT records at most; when the table is full, a connection skips the quiet time and
-    /// the event is counted. Linux: `tcp_max_tw_buckets`.
+    /// the event is counted. Linux: `tcp_max_tw_buckets`. A record costs about 90 octets.
+    #[doc(alias = "tcp_max_tw_buckets")]
+    #[doc(alias = "max_tw_buckets")]
     pub max_time_wait: usize,
+    /// Where our own connects may take a TIME-WAIT record's place when they find no free port
+    /// (RFC 6191 3). Linux: `tcp_tw_reuse`. An application that binds its port is always allowed.
+    #[doc(alias = "tcp_tw_reuse")]
+    pub tw_reuse: TimeWaitReuse,
+    /// How long the peer must have been silent before that. Linux: 1 s, `tcp_tw_reuse_delay`.
+    #[doc(alias = "tcp_tw_reuse_delay")]
+    pub tw_reuse_delay: Duration,
+    /// Connections that their application has closed and that are not over, at most; one more is
+    /// reset and counted. TIME-WAIT does not count. Linux: `tcp_max_orphans`.
+    #[doc(alias = "tcp_max_orphans")]
+    pub max_orphans: usize,
     /// Connections at most, in all states but TIME-WAIT.
     pub max_connections: usize,
     /// Ephemeral ports, from and to, inclusive. Linux: 32768 to 60999.
@@ -150,6 +184,8 @@ pub struct StackConfig {
     pub icmp_msgs_per_sec: u32,
     /// How many of these may go at once. Linux: 50.
     pub icmp_msgs_burst: u32,
+    /// What the buffers of all connections may hold together. Linux: `tcp_mem`.
+    pub memory: MemoryLimits,
 }
 
 impl Default for StackConfig {
@@ -163,7 +199,12 @@ impl Default for StackConfig {
             tcp: TcpConfig::default(),
             max_syn_backlog: 4096,
             somaxconn: 4096,
+            syn_cookies: SynCookies::default(),
+            abort_on_overflow: false,
             max_time_wait: 262_144,
+            tw_reuse: TimeWaitReuse::default(),
+            tw_reuse_delay: Duration::from_secs(1),
+            max_orphans: 65_536,
             max_connections: 1 << 20,
             ephemeral_ports: (32_768, 60_999),
             syn_text_budget: 1 << 20,
@@ -174,6 +215,7 @@ impl Default for StackConfig {
             icmp_ratelimit: Duration::from_secs(1),
             icmp_msgs_per_sec: 1000,
             icmp_msgs_burst: 50,
+            memory: MemoryLimits::default(),
         }
     }
 }

@@ -58,10 +58,50 @@ pub enum PacketDrop {
     IcmpIgnored,
     /// Our own answer, dropped since the queue of answers is full.
     AnswerQueueFull,
+    /// For a TIME-WAIT record, which has no answer to it.
+    InTimeWait,
+    /// An ACK for a listener whose SYN cookie is forged, too old, or another connection's;
+    /// answered by a reset.
+    BadCookie,
+    /// A SYN cookie that has made a connection before; answered by a reset.
+    UsedCookie,
 }
 
 impl PacketDrop {
-    const COUNT: usize = PacketDrop::AnswerQueueFull as usize + 1;
+    /// Number of reasons.
+    pub const COUNT: usize = PacketDrop::UsedCookie as usize + 1;
+
+    /// All reasons, in the order of their counters.
+    pub const ALL: [PacketDrop; PacketDrop::COUNT] = [
+        PacketDrop::Malformed,
+        PacketDrop::NotForUs,
+        PacketDrop::BadSource,
+        PacketDrop::NotUnicast,
+        PacketDrop::FragmentTimeout,
+        PacketDrop::FragmentOverlap,
+        PacketDrop::FragmentDuplicate,
+        PacketDrop::FragmentTooMany,
+        PacketDrop::FragmentTiny,
+        PacketDrop::FragmentMemory,
+        PacketDrop::FragmentTooLong,
+        PacketDrop::Protocol,
+        PacketDrop::Checksum,
+        PacketDrop::BadSegment,
+        PacketDrop::NoConnection,
+        PacketDrop::SynQueueFull,
+        PacketDrop::AcceptQueueFull,
+        PacketDrop::TooManyConnections,
+        PacketDrop::NoRoute,
+        PacketDrop::HopLimit,
+        PacketDrop::NoSource,
+        PacketDrop::IcmpRateLimit,
+        PacketDrop::IcmpNotBelieved,
+        PacketDrop::IcmpIgnored,
+        PacketDrop::AnswerQueueFull,
+        PacketDrop::InTimeWait,
+        PacketDrop::BadCookie,
+        PacketDrop::UsedCookie,
+    ];
 }
 
 /// Counters since the stack's start.
@@ -81,12 +121,20 @@ pub struct Counters {
     pub syn_ack_retransmissions: u64,
     /// Half-open records given up.
     pub half_open_timeouts: u64,
+    /// SYN cookies sent. Linux: `SyncookiesSent`.
+    pub syn_cookies_sent: u64,
+    /// SYN cookies that came back good. Linux: `SyncookiesRecv`.
+    pub syn_cookies_received: u64,
+    /// ACKs that brought no good SYN cookie while one was expected. Linux: `SyncookiesFailed`.
+    pub syn_cookies_failed: u64,
     /// Resets sent.
     pub resets_out: u64,
     /// Connections that ended in a failure.
     pub failures: u64,
     /// Connections that skipped TIME-WAIT since the table was full.
     pub time_wait_overflow: u64,
+    /// Closed connections that were reset since there were too many (`max_orphans`).
+    pub orphans_reset: u64,
     /// ICMP echo requests answered.
     pub echoes: u64,
     /// Datagrams put together from fragments.

@@ -102,7 +102,7 @@ pub(super) struct Reassembly {
 impl Reassembly {
     pub(super) fn new(hash_key: [u8; 16], most: usize, patience: Duration) -> Reassembly {
         Reassembly {
-            index: HashMap::with_hasher(Keyed::new(hash_key)),
+            index: HashMap::with_hasher(Keyed(hash_key)),
             datagrams: BTreeMap::new(),
             next: 0,
             cost: 0,

@@ -92,7 +92,7 @@ impl Stack {
         if matches!(error, IcmpError::TooBig { mtu } if q.len <= mtu) {
             return Err(PacketDrop::IcmpNotBelieved);
         }
-        match self.demux.find(&q.tuple) {
+        match self.owner(&q.tuple) {
             Some(Owner::Connection(id)) => self.icmp_to_connection(now, id, &q, error),
             Some(Owner::HalfOpen(slot)) => self.icmp_to_half_open(slot, &q, error),
             Some(Owner::TimeWait(_)) | None => Err(PacketDrop::IcmpNotBelieved),
@@ -128,11 +128,14 @@ impl Stack {
         q: &Quoted,
         error: IcmpError,
     ) -> Result<(), PacketDrop> {
-        let Some(e) = self.half_open.slots.get(slot as usize) else { return Ok(()) };
-        match e.record.on_icmp(q.seq, error, &self.tcp) {
+        let Some(e) = self.half_open.get(slot) else { return Ok(()) };
+        let Some(tcp) = self.listeners.tcp(e.listener) else { return Ok(()) };
+        match e.record.on_icmp(q.seq, error, tcp) {
             HalfOpenIcmp::NotBelieved => return Err(PacketDrop::IcmpNotBelieved),
             HalfOpenIcmp::Keep => {}
-            HalfOpenIcmp::Remove => self.remove_half_open(slot),
+            HalfOpenIcmp::Remove => {
+                self.take_half_open(slot);
+            }
         }
         Ok(())
     }

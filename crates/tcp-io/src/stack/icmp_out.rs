@@ -81,7 +81,7 @@ impl Bucket {
 
 impl IcmpLimit {
     pub(super) fn new(hash_key: [u8; 16]) -> IcmpLimit {
-        let hash = Keyed::new(hash_key);
+        let hash = Keyed(hash_key);
         IcmpLimit { hash, all: Bucket::default(), each: [Bucket::default(); BUCKETS] }
     }
 

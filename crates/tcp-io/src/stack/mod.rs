@@ -5,20 +5,24 @@
 mod active;
 mod calls;
 mod config;
+mod cookies;
 mod counters;
 mod fragmented;
 mod fragments;
 mod icmp;
 mod icmp_out;
 mod ip;
+mod listen_options;
+mod memory;
 mod passive;
 mod path_mtus;
 mod ports;
 mod receive;
-mod records;
 mod routes;
 mod service;
+mod syn_queue;
 mod tables;
+mod time_wait;
 
 #[cfg(test)]
 mod tests;
@@ -39,19 +43,25 @@ use crate::wheel::TimerWheel;
 
 pub use active::{ConnectOptions, OpenError};
 pub use calls::ConnectionRow;
-pub use config::{Cidr, CidrError, StackConfig};
+pub use config::{Cidr, CidrError, StackConfig, TimeWaitReuse};
 pub use counters::{Counters, PacketDrop};
-pub use passive::{ListenError, ListenOptions, ListenerId};
-pub use ports::BindError;
+pub use listen_options::{ListenError, ListenOptions};
+pub use passive::ListenerId;
+pub use ports::{BindError, BindOptions};
 pub use routes::{Network, Routes};
+pub use tcp_core::listen::SynCookies;
 
+use cookies::Cookies;
 use fragmented::Fragments;
 use icmp_out::IcmpLimit;
 use ip::IpOptions;
+use memory::Budget;
 use passive::Listeners;
 use path_mtus::PathMtus;
 use ports::Ports;
-use tables::{Connections, Demux, HalfOpens, TimeWaits, Token};
+use syn_queue::HalfOpens;
+use tables::{Connections, Demux, Keyed, Token};
+use time_wait::TimeWaits;
 
 /// Answers that wait to be sent (resets, SYN-ACKs, ACKs of records, ICMP) at most.
 const ANSWERS: usize = 4096;
@@ -93,6 +103,7 @@ pub struct Stack {
     demux: Demux,
     connections: Connections,
     half_open: HalfOpens,
+    cookies: Cookies,
     time_wait: TimeWaits,
     listeners: Listeners,
     ports: Ports,
@@ -110,6 +121,7 @@ pub struct Stack {
     path_mtus: PathMtus,
     icmp_limit: IcmpLimit,
     counters: Counters,
+    budget: Budget,
 }
 
 impl Stack {
@@ -127,8 +139,9 @@ impl Stack {
             rng: SmallRng::from_seed(seed),
             demux: Demux::new(hash_key),
             connections: Connections::default(),
-            half_open: HalfOpens::default(),
-            time_wait: TimeWaits::default(),
+            half_open: HalfOpens::new(Keyed(hash_key)),
+            cookies: Cookies::new(&seed, Keyed(hash_key)),
+            time_wait: TimeWaits::new(Keyed(hash_key)),
             listeners: Listeners::default(),
             ports: Ports::default(),
             wheel: TimerWheel::new(now),
@@ -141,6 +154,7 @@ impl Stack {
             path_mtus: PathMtus::new(hash_key),
             icmp_limit: IcmpLimit::new(hash_key),
             counters: Counters::default(),
+            budget: Budget::new(config.memory),
             config,
         }
     }
@@ -170,9 +184,10 @@ impl Stack {
         while let Some(token) = self.wheel.pop_expired(now) {
             match token {
                 Token::Connection(id) => self.connection_timeout(now, id),
-                Token::HalfOpen(slot) => self.half_open_timeout(now, slot),
-                Token::TimeWait(slot) => self.time_wait_timeout(now, slot),
+                Token::SynQueue(id) => self.syn_queue_timeout(now, id),
+                Token::TimeWait => self.time_wait_timeout(now),
                 Token::Fragments { ipv6 } => self.fragments_timeout(now, ipv6),
+                Token::Memory => self.budget_timeout(now),
             }
         }
     }

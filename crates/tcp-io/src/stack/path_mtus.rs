@@ -31,7 +31,7 @@ pub(super) struct PathMtus {
 
 impl PathMtus {
     pub(super) fn new(hash_key: [u8; 16]) -> PathMtus {
-        let index = HashMap::with_hasher(Keyed::new(hash_key));
+        let index = HashMap::with_hasher(Keyed(hash_key));
         PathMtus { slots: Vec::new(), index, hand: 0 }
     }
 

@@ -3,16 +3,17 @@
 
 use std::net::IpAddr;
 
+use tcp_core::config::SocketOptions;
 use tcp_core::connection::Verdict;
 use tcp_core::error::DropReason;
-use tcp_core::listen::HalfOpenVerdict;
-use tcp_core::time_wait::TimeWaitVerdict;
+use tcp_core::listen::{Completion, HalfOpenVerdict};
 use tcp_core::wire::{Flags, Segment, checksum};
 use tcp_core::{Endpoint, Instant, Tuple, reset};
 
 use super::counters::PacketDrop;
+use super::ip::IpOptions;
 use super::tables::Owner;
-use super::{ListenerId, Stack, ip};
+use super::{Stack, ip};
 use crate::cell::ConnId;
 use crate::device::{RxChecksum, TxPacket};
 
@@ -118,8 +119,8 @@ impl Stack {
             local: Endpoint::new(p.dst, seg.dst_port),
             remote: Endpoint::new(p.src, seg.src_port),
         };
-        let owner = self.demux.find(&tuple);
-        if p.hop_limit < self.least_hop_limit(owner, &tuple) && !from.looped {
+        let owner = self.owner(&tuple);
+        if !from.looped && p.hop_limit < self.least_hop_limit(owner, &tuple) {
             return Err(PacketDrop::HopLimit);
         }
         match owner {
@@ -130,15 +131,25 @@ impl Stack {
         }
     }
 
+    /// Most segments are for connections; the others pay for a second look.
+    pub(super) fn owner(&self, tuple: &Tuple) -> Option<Owner> {
+        let known = self.demux.find(tuple);
+        let known = known.or_else(|| self.half_open.find(tuple).map(Owner::HalfOpen));
+        known.or_else(|| self.time_wait.find(tuple).map(Owner::TimeWait))
+    }
+
     /// RFC 5082 3: what a packet for this owner must have left (`IP_MINTTL`).
+    /// Records and what nobody owns are their listener's matter.
     fn least_hop_limit(&self, owner: Option<Owner>, tuple: &Tuple) -> u8 {
-        match owner {
+        let listener = match owner {
             Some(Owner::Connection(id)) => {
-                self.connections.cell(id).map_or(0, |c| c.min_hop_limit())
+                return self.connections.cell(id).map_or(0, |c| c.min_hop_limit());
             }
-            Some(Owner::HalfOpen(_)) | None => self.listeners.min_hop_limit(tuple.local),
-            Some(Owner::TimeWait(_)) => 0,
-        }
+            Some(Owner::HalfOpen(slot)) => self.half_open.get(slot).map(|e| e.listener),
+            Some(Owner::TimeWait(_)) | None => self.listener_for(tuple),
+        };
+        let options = listener.and_then(|id| self.listener_options(id));
+        options.map_or(0, |o| o.min_hop_limit)
     }
 
     pub(super) fn for_connection(
@@ -158,8 +169,8 @@ impl Stack {
         if let Some(record) = record {
             self.activate(id);
             self.detach(id);
-            self.insert_time_wait(now, record);
-            return match self.demux.find(tuple) {
+            self.insert_time_wait(record);
+            return match self.owner(tuple) {
                 Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, tuple, seg),
                 _ => self.for_listener(now, tuple, seg),
             };
@@ -190,62 +201,34 @@ impl Stack {
         seg: &Segment<'_>,
         piece: u16,
     ) -> Result<(), PacketDrop> {
-        let tcp = self.tcp.clone();
-        let Some(e) = self.half_open.slots.get_mut(slot as usize) else { return Ok(()) };
-        let by = e.listener;
+        let Some(e) = self.half_open.get_mut(slot) else { return Ok(()) };
+        let listener = e.listener;
+        let Some(tcp) = self.listeners.tcp(listener).cloned() else { return Ok(()) };
         match e.record.on_segment(now, seg, &tcp) {
             HalfOpenVerdict::Ignore(why) => self.counters.drop_segment(why),
-            HalfOpenVerdict::SynAck => {
-                let s = e.record.syn_ack(now, &tcp);
-                self.counters.syn_ack_retransmissions += 1;
-                self.answer_for(by, tuple, s);
-            }
+            HalfOpenVerdict::SynAck => self.send_syn_ack_again(now, slot, &tcp),
             HalfOpenVerdict::Ack(why) => {
                 self.counters.drop_segment(why);
                 let s = e.record.ack(now, &tcp);
-                self.answer_for(by, tuple, s);
+                self.answer_as(tuple, s, &tcp.options);
             }
             HalfOpenVerdict::Reset(why) => {
+                // Its first SYN got a cookie, a repeated one the record; it has answered the
+                // first.
+                if self.may_be_cookie(now, listener, seg)
+                    && self.cookie_record(now, listener, tuple, seg).is_some()
+                    && self.completion(listener)? == Completion::Queue
+                {
+                    self.take_half_open(slot);
+                    return self.on_cookie(now, listener, tuple, seg);
+                }
                 self.counters.drop_segment(why);
                 self.send_reset(tuple, seg);
             }
-            HalfOpenVerdict::Remove => self.remove_half_open(slot),
+            HalfOpenVerdict::Remove => {
+                self.take_half_open(slot);
+            }
             HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
-        }
-        Ok(())
-    }
-
-    fn for_time_wait(
-        &mut self,
-        now: Instant,
-        slot: u32,
-        tuple: &Tuple,
-        seg: &Segment<'_>,
-    ) -> Result<(), PacketDrop> {
-        let Some(e) = self.time_wait.slots.get_mut(slot as usize) else { return Ok(()) };
-        let was = e.record.expires;
-        match e.record.on_segment(now, seg, &self.tcp) {
-            TimeWaitVerdict::Ignore => {}
-            TimeWaitVerdict::Ack => {
-                let (ack, expires, key) = (e.record.ack(now), e.record.expires, e.timer);
-                if expires != was {
-                    self.wheel.reschedule(key, expires);
-                }
-                self.answer_bare(tuple, ack);
-            }
-            TimeWaitVerdict::Over => self.remove_time_wait(slot),
-            TimeWaitVerdict::NewConnection(least) => {
-                let ack = e.record.ack(now);
-                match self.listeners.admit(tuple.local) {
-                    Some(admitted) => {
-                        // A request that is turned away costs the record nothing.
-                        let listener = admitted?;
-                        self.remove_time_wait(slot);
-                        self.insert_half_open(now, listener, tuple, seg, Some(least));
-                    }
-                    None => self.answer_bare(tuple, ack),
-                }
-            }
         }
         Ok(())
     }
@@ -268,10 +251,9 @@ impl Stack {
         self.answer(packet);
     }
 
-    /// An answer of a listener: with its TTL and traffic class, as its connections will have.
-    pub(super) fn answer_for(&mut self, by: ListenerId, tuple: &Tuple, s: Segment<'static>) {
-        let o = self.listeners.ip_options(by).unwrap_or_else(|| self.ip_options());
-        self.answer(ip::build_bare(tuple, s, o));
+    /// An answer with the IP options of its listener.
+    pub(super) fn answer_as(&mut self, tuple: &Tuple, s: Segment<'static>, o: &SocketOptions) {
+        self.answer(ip::build_bare(tuple, s, IpOptions::from(o)));
     }
 
     /// Whether a segment may open a connection: a SYN and nothing against it.

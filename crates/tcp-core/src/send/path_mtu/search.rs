@@ -31,7 +31,7 @@ impl Path {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Search {
     /// ICMP alone decides.
     Off,

@@ -1,16 +1,18 @@
 //! Which ICMP messages are answered or believed, and by whom?
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tcp_core::SeqNum;
+use tcp_core::config::TcpConfig;
 use tcp_core::connection::State;
 use tcp_core::error::{End, Unreachable};
 use tcp_core::wire::checksum::{self, Sum};
 
 use super::peer::*;
 use crate::cell::{ConnId, TakenError};
-use crate::stack::{ConnectOptions, PacketDrop};
+use crate::stack::{ConnectOptions, ListenOptions, PacketDrop, StackConfig, SynCookies};
 
 const ROUTER: &str = "10.0.0.254";
 
@@ -257,6 +259,59 @@ fn a_soft_error_leaves_a_half_open_record_if_so_configured() {
     assert_eq!(rig.records().0, 1);
     rig.put(&icmp(ip(ROUTER), 3, 3, 0, quote(&answer)));
     assert_eq!(rig.records().0, 0);
+}
+
+// RFC 5927 4.1
+#[test]
+fn a_record_that_an_error_ends_gives_its_place_in_the_queue_back() {
+    let mut rig = Rig::with(StackConfig { syn_cookies: SynCookies::Never, ..config() });
+    let one = ListenOptions { syn_backlog: Some(1), ..ListenOptions::default() };
+    rig.stack.listen(at("10.0.0.1:80"), one).unwrap();
+    for n in 0..3 {
+        let from = format!("10.0.0.2:{}", 4000 + n);
+        rig.say(at(&from), at("10.0.0.1:80"), syn());
+        let answer = rig.hear_one();
+        rig.put(&icmp(ip(ROUTER), 3, 1, 0, quote(&answer)));
+        rig.assert_empty_but_for_listeners();
+    }
+    assert_eq!(rig.stack.counters().total_drops(), 0);
+}
+
+#[test]
+fn what_a_listener_says_of_soft_errors_holds_for_its_records() {
+    let mut rig = Rig::new();
+    let tcp = Some(Arc::new(TcpConfig { soft_errors_end_connect: false, ..TcpConfig::default() }));
+    let patient = ListenOptions { tcp, ..ListenOptions::default() };
+    rig.stack.listen(at("10.0.0.1:81"), patient).unwrap();
+    rig.say(at("10.0.0.2:4000"), at("10.0.0.1:81"), syn());
+    let kept = rig.hear_one();
+    let ended = half_open(&mut rig);
+    for answer in [&kept, &ended] {
+        rig.put(&icmp(ip(ROUTER), 3, 1, 0, quote(answer)));
+    }
+    assert_eq!(rig.records(), (1, 0, 0));
+}
+
+#[test]
+fn a_connection_made_from_a_cookie_knows_the_path() {
+    let mut rig = Rig::with(StackConfig { syn_cookies: SynCookies::Always, ..config() });
+    let (_, sent) = in_flight(&mut rig, "10.0.0.2:90");
+    rig.put(&icmp(ip(ROUTER), 3, 4, 1000, quote(&sent)));
+    rig.hear();
+    let l = rig.listen("10.0.0.1:80");
+    rig.say(at("10.0.0.2:4000"), at("10.0.0.1:80"), syn());
+    let answer = rig.hear_one();
+    // MUST-67: what we can receive is another matter.
+    assert_eq!((rig.records().0, answer.mss), (0, Some(1460)));
+    // Nothing is kept that an error could be about.
+    rig.put(&icmp(ip(ROUTER), 3, 3, 0, quote(&answer)));
+    assert_eq!(rig.drops(PacketDrop::IcmpNotBelieved), 1);
+    let last = segment(ACK, IRS + 1, answer.seq + 1);
+    rig.say(at("10.0.0.2:4000"), at("10.0.0.1:80"), last);
+    let c = rig.accept(l).unwrap();
+    assert_eq!(rig.stack.info(c).unwrap().path_mtu, 1000);
+    rig.stack.write(rig.now, c, &[b'x'; 4000]).unwrap();
+    assert!(rig.hear().iter().all(|h| h.bytes.len() <= 1000));
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub use transmit::{Limits, Transmit};
 
 pub(crate) use opening::PassiveHandshake;
 pub(crate) use transmit::advertised_mss;
+pub(crate) use user::buffer_limit;
 
 pub(crate) use phase::{Phase, Step, Teardown};
 pub(crate) use timers::Timers;

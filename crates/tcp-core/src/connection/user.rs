@@ -22,7 +22,7 @@ const QUIET: core::time::Duration = core::time::Duration::from_secs(1);
 /// numbers would be ambiguous (RFC 7323 2.3). Linux's lower bound is about 2 KiB.
 const BUFFER_BOUNDS: (usize, usize) = (1 << 10, 1 << 30);
 
-fn buffer_limit(wanted: usize) -> usize {
+pub(crate) fn buffer_limit(wanted: usize) -> usize {
     wanted.clamp(BUFFER_BOUNDS.0, BUFFER_BOUNDS.1)
 }
 

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::config::TcpConfig;
-use crate::connection::advertised_mss;
+use crate::connection::{advertised_mss, buffer_limit};
 use crate::error::DropReason;
 use crate::receive::TimestampState;
 use crate::wire::{Flags, Options, Segment, Timestamps};
@@ -27,6 +27,17 @@ pub struct PeerSyn {
 }
 
 impl PeerSyn {
+    /// What a SYN says.
+    pub fn new(syn: &Segment<'_>) -> PeerSyn {
+        PeerSyn {
+            mss: syn.options.mss,
+            window_scale: syn.options.window_scale,
+            sack: syn.options.sack_permitted,
+            timestamp: syn.options.timestamps.map(|t| t.value),
+            window: syn.window,
+        }
+    }
+
     pub(crate) fn as_options(&self) -> Options<'static> {
         Options {
             mss: self.mss,
@@ -95,15 +106,9 @@ impl HalfOpen {
             tuple: open.tuple,
             isn: open.isn,
             irs: syn.seq,
-            peer: PeerSyn {
-                mss: syn.options.mss,
-                window_scale: syn.options.window_scale,
-                sack: syn.options.sack_permitted,
-                timestamp: syn.options.timestamps.map(|t| t.value),
-                window: syn.window,
-            },
+            peer: PeerSyn::new(syn),
             timestamp_offset: open.timestamp_offset,
-            window: first_window(config, scaled),
+            window: first_window(config.receive_buffer.initial, config, scaled),
             mtu: open.mtu.min(0xffff) as u16,
             retries: 0,
             early_fin: syn.flags.contains(Flags::FIN) && whole,
@@ -112,6 +117,13 @@ impl HalfOpen {
             early: (!text.is_empty() || syn.flags.contains(Flags::FIN) && whole)
                 .then(|| text.into()),
         }
+    }
+
+    /// Offers no more than the connection's receive buffer will take, in octets. Before the first
+    /// [`syn_ack`](Self::syn_ack): a window that was offered is not taken back (SHLD-14).
+    pub fn set_receive_buffer(&mut self, octets: usize, config: &TcpConfig) {
+        let scaled = config.window_scaling && self.peer.window_scale.is_some();
+        self.window = first_window(buffer_limit(octets), config, scaled);
     }
 
     /// When [`on_timeout`](Self::on_timeout) is due.
@@ -159,6 +171,11 @@ impl HalfOpen {
         let scaled = config.window_scaling && self.peer.window_scale.is_some();
         let shift = if scaled { config.window_scale() } else { 0 };
         self.segment(self.isn + 1, Flags::ACK, self.window >> shift, options)
+    }
+
+    /// The reset of an application that wants the connection no more (RFC 9293 3.10.5).
+    pub fn reset(&self) -> Segment<'static> {
+        self.segment(self.isn + 1, Flags::RST | Flags::ACK, 0, Options::default())
     }
 
     fn segment(
@@ -249,8 +266,8 @@ impl HalfOpen {
 
 /// The window of the SYN-ACK, where it is not scaled, and of later ACKs, where it may be: a
 /// multiple of the scale's unit, so that both mean the same right edge (SHLD-14, RFC 7323 2.4).
-fn first_window(config: &TcpConfig, scaled: bool) -> u16 {
+fn first_window(buffer: usize, config: &TcpConfig, scaled: bool) -> u16 {
     let unit = if scaled { 1usize << config.window_scale() } else { 1 };
     let most = 0xffff / unit * unit;
-    config.receive_buffer.initial.min(most).next_multiple_of(unit) as u16
+    buffer.min(most).next_multiple_of(unit) as u16
 }

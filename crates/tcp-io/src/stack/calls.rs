@@ -178,6 +178,16 @@ impl Stack {
             };
             record_row(&e.record.tuple, State::SynReceived, timer)
         }));
+        let undecided = |tuple: &Tuple| ConnectionRow {
+            local: tuple.local,
+            remote: Some(tuple.remote),
+            state: State::SynReceived,
+            receive_queue: 0,
+            send_queue: 0,
+            timers: Vec::new(),
+            info: None,
+        };
+        rows.extend(self.requests.tuples().map(undecided));
         rows.extend(self.connections.iter().filter(|e| e.reachable).map(|e| {
             e.cell.inspect(|c| {
                 let info = c.info();

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use tcp_core::config::TcpConfig;
 
+use super::Foreign;
+
 /// An address with the length of its network's prefix, as in `10.0.0.2/24`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Cidr {
@@ -133,8 +135,12 @@ pub struct StackConfig {
     pub max_connections: usize,
     /// Ephemeral ports, from and to, inclusive. Linux: 32768 to 60999.
     pub ephemeral_ports: (u16, u16),
-    /// Octets of SYN text that all half-open records together may keep.
+    /// Octets of SYN text that all half-open records and undecided requests together may keep.
     pub syn_text_budget: usize,
+    /// What happens to packets for addresses that are not the stack's own.
+    pub foreign: Foreign,
+    /// ICMP errors that the stack sends at most in a second (RFC 4443 2.4 f). Linux: 1000.
+    pub icmp_errors_per_second: u32,
 }
 
 impl Default for StackConfig {
@@ -151,6 +157,8 @@ impl Default for StackConfig {
             max_connections: 1 << 20,
             ephemeral_ports: (32_768, 60_999),
             syn_text_budget: 1 << 20,
+            foreign: Foreign::Ignore,
+            icmp_errors_per_second: 1000,
         }
     }
 }

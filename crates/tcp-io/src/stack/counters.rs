@@ -25,6 +25,10 @@ pub enum PacketDrop {
     BadSegment,
     /// For a connection or port that does not exist; answered by a reset.
     NoConnection,
+    /// A SYN while as many requests are undecided as the listener lets.
+    PendingQueueFull,
+    /// Another segment for a request that is undecided, such as its SYN once more.
+    Undecided,
     /// A SYN while the half-open table is full.
     SynQueueFull,
     /// A SYN or last ACK while the accept queue is full.
@@ -35,6 +39,8 @@ pub enum PacketDrop {
     IcmpNotBelieved,
     /// ICMP source quench (MUST-55), or a kind without a use.
     IcmpIgnored,
+    /// Our own ICMP error, not sent since there were too many in this second.
+    IcmpLimited,
     /// Our own answer, dropped since the queue of answers is full.
     AnswerQueueFull,
 }
@@ -66,6 +72,12 @@ pub struct Counters {
     pub failures: u64,
     /// Connections that skipped TIME-WAIT since the table was full.
     pub time_wait_overflow: u64,
+    /// SYNs that became requests for the application to decide about.
+    pub requests: u64,
+    /// Requests that nobody decided about in time.
+    pub request_timeouts: u64,
+    /// ICMP destination unreachable messages sent.
+    pub unreachables_out: u64,
     /// ICMP echo requests answered.
     pub echoes: u64,
     packets: [u64; PacketDrop::COUNT],

@@ -29,6 +29,7 @@ impl Stack {
         }
         let (kind, code) = (p.payload[0], p.payload[1]);
         if kind == 8 && code == 0 {
+            self.check_echo(p.dst)?;
             self.echo(p, ip::ICMPV4, 0);
             return Ok(());
         }
@@ -55,6 +56,7 @@ impl Stack {
         let mtu = u32::from_be_bytes([p.payload[4], p.payload[5], p.payload[6], p.payload[7]]);
         let error = match (kind, code) {
             (128, 0) => {
+                self.check_echo(p.dst)?;
                 self.echo(p, ip::ICMPV6, 129);
                 return Ok(());
             }

@@ -9,11 +9,14 @@ mod counters;
 mod icmp;
 mod ip;
 mod passive;
+mod pending;
 mod ports;
 mod receive;
 mod records;
 mod service;
 mod tables;
+mod transparent;
+mod unreachable;
 
 #[cfg(test)]
 mod tests;
@@ -37,12 +40,17 @@ pub use calls::ConnectionRow;
 pub use config::{Cidr, CidrError, StackConfig};
 pub use counters::{Counters, PacketDrop};
 pub use passive::{ListenError, ListenOptions, ListenerId};
+pub use pending::{PendingOptions, Rejection};
 pub use ports::BindError;
+pub use transparent::{Foreign, ListenScope};
+pub use unreachable::Unreachability;
 
 use ip::IpOptions;
 use passive::Listeners;
+use pending::{PacketHead, Requests};
 use ports::Ports;
 use tables::{Connections, Demux, HalfOpens, TimeWaits, Token};
+use unreachable::IcmpLimit;
 
 /// Answers that wait to be sent (resets, SYN-ACKs, ACKs of records, ICMP) at most.
 const ANSWERS: usize = 4096;
@@ -84,6 +92,7 @@ pub struct Stack {
     demux: Demux,
     connections: Connections,
     half_open: HalfOpens,
+    requests: Requests,
     time_wait: TimeWaits,
     listeners: Listeners,
     ports: Ports,
@@ -97,6 +106,7 @@ pub struct Stack {
     answers: VecDeque<TxPacket>,
     /// Packets to ourselves.
     loopback: VecDeque<TxPacket>,
+    icmp_limit: IcmpLimit,
     counters: Counters,
 }
 
@@ -116,6 +126,7 @@ impl Stack {
             demux: Demux::new(hash_key),
             connections: Connections::default(),
             half_open: HalfOpens::default(),
+            requests: Requests::default(),
             time_wait: TimeWaits::default(),
             listeners: Listeners::default(),
             ports: Ports::default(),
@@ -125,6 +136,7 @@ impl Stack {
             ready: Arc::new(ReadyQueue::default()),
             answers: VecDeque::new(),
             loopback: VecDeque::new(),
+            icmp_limit: IcmpLimit::new(now, config.icmp_errors_per_second),
             counters: Counters::default(),
             config,
         }
@@ -157,6 +169,7 @@ impl Stack {
                 Token::Connection(id) => self.connection_timeout(now, id),
                 Token::HalfOpen(slot) => self.half_open_timeout(now, slot),
                 Token::TimeWait(slot) => self.time_wait_timeout(now, slot),
+                Token::Request(slot) => self.request_timeout(now, slot),
             }
         }
     }

@@ -112,7 +112,7 @@ impl Stack {
         reuse: bool,
     ) -> Result<Endpoint, BindError> {
         let ip = wanted.ip;
-        if !ip.is_unspecified() && !self.is_local(ip) {
+        if !ip.is_unspecified() && !self.is_local(ip) && !self.takes(ip) {
             return Err(BindError::NotLocal);
         }
         let port = match port {

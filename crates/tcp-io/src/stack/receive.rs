@@ -13,8 +13,19 @@ use tcp_core::{Endpoint, Instant, Tuple, reset};
 use super::counters::PacketDrop;
 use super::tables::Owner;
 use super::{Stack, ip};
-use crate::cell::ConnId;
+use crate::cell::{ConnId, RequestEnd};
 use crate::device::{RxChecksum, TxPacket};
+
+/// What carried a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carrier<'a> {
+    /// Size of the pieces the device merged, or 0.
+    pub(super) piece: u16,
+    /// The packet, from its IP header on.
+    pub(super) packet: &'a [u8],
+    /// Octets of the segment at the packet's end.
+    pub(super) segment_len: usize,
+}
 
 /// What the device said about a packet.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +67,7 @@ impl Stack {
         let p = ip::parse(bytes)?;
         self.check_addresses(&p, from.looped)?;
         match (p.protocol, p.src) {
-            (ip::TCP, _) => self.receive_tcp(now, &p, from),
+            (ip::TCP, _) => self.receive_tcp(now, &p, bytes, from),
             (ip::ICMPV4, IpAddr::V4(_)) => self.receive_icmp_v4(&p, bytes),
             (ip::ICMPV6, IpAddr::V6(_)) => self.receive_icmp_v6(&p),
             _ => Err(PacketDrop::Protocol),
@@ -64,28 +75,26 @@ impl Stack {
     }
 
     fn check_addresses(&self, p: &ip::Packet<'_>, looped: bool) -> Result<(), PacketDrop> {
-        let broadcast = |a: IpAddr| {
-            matches!(a, IpAddr::V4(v4) if v4.is_broadcast())
-                || self.config.addresses.iter().any(|c| c.broadcast() == Some(a))
-        };
         // MUST-57
-        if p.dst.is_multicast() || broadcast(p.dst) {
+        if p.dst.is_multicast() || self.is_broadcast(p.dst) {
             return Err(PacketDrop::NotUnicast);
         }
         // MUST-63, RFC 1122 3.2.1.3
-        if p.src.is_multicast() || p.src.is_unspecified() || broadcast(p.src) || is_mapped(p.src) {
+        let stray = p.src.is_multicast() || p.src.is_unspecified();
+        if stray || self.is_broadcast(p.src) || is_mapped(p.src) {
             return Err(PacketDrop::BadSource);
         }
         if !looped && (p.src.is_loopback() || p.dst.is_loopback() || self.is_local(p.src)) {
             return Err(PacketDrop::BadSource);
         }
-        if self.is_local(p.dst) { Ok(()) } else { Err(PacketDrop::NotForUs) }
+        if self.is_local(p.dst) { Ok(()) } else { self.check_foreign(p.dst) }
     }
 
     fn receive_tcp(
         &mut self,
         now: Instant,
         p: &ip::Packet<'_>,
+        packet: &[u8],
         from: Origin,
     ) -> Result<(), PacketDrop> {
         // MUST-3; a merged or local packet has an unfinished checksum and was never on a wire.
@@ -99,11 +108,13 @@ impl Stack {
             local: Endpoint::new(p.dst, seg.dst_port),
             remote: Endpoint::new(p.src, seg.src_port),
         };
+        let from = Carrier { piece: from.piece, packet, segment_len: p.payload.len() };
         match self.demux.find(&tuple) {
-            Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, from.piece),
-            Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, from.piece),
-            Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg),
-            None => self.for_listener(now, &tuple, &seg),
+            Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, &from),
+            Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, &from),
+            Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg, &from),
+            Some(Owner::Request(slot)) => self.for_request(now, slot, &tuple, &seg),
+            None => self.for_listener(now, &tuple, &seg, &from),
         }
     }
 
@@ -113,7 +124,7 @@ impl Stack {
         id: ConnId,
         tuple: &Tuple,
         seg: &Segment<'_>,
-        piece: u16,
+        from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
         let Some(cell) = self.connections.cell(id) else { return Ok(()) };
         // A new SYN may come before the turn in which the record takes over.
@@ -126,11 +137,11 @@ impl Stack {
             self.detach(id);
             self.insert_time_wait(now, record);
             return match self.demux.find(tuple) {
-                Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, tuple, seg),
-                _ => self.for_listener(now, tuple, seg),
+                Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, tuple, seg, from),
+                _ => self.for_listener(now, tuple, seg, from),
             };
         }
-        let verdict = cell.service_quietly(|c| c.on_segment(now, seg, piece));
+        let verdict = cell.service_quietly(|c| c.on_segment(now, seg, from.piece));
         self.activate(id);
         match verdict {
             Verdict::Accepted => {}
@@ -138,7 +149,7 @@ impl Stack {
             Verdict::DroppedReset(DropReason::Ended) => {
                 // It ended within this batch: the segment is for whoever comes next.
                 self.detach(id);
-                return self.for_listener(now, tuple, seg);
+                return self.for_listener(now, tuple, seg, from);
             }
             Verdict::DroppedReset(why) => {
                 self.counters.drop_segment(why);
@@ -154,16 +165,16 @@ impl Stack {
         slot: u32,
         tuple: &Tuple,
         seg: &Segment<'_>,
-        piece: u16,
+        from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
         let tcp = self.tcp.clone();
         let Some(e) = self.half_open.slots.get_mut(slot as usize) else { return Ok(()) };
         match e.record.on_segment(now, seg, &tcp) {
             HalfOpenVerdict::Ignore(why) => self.counters.drop_segment(why),
             HalfOpenVerdict::SynAck => {
-                let s = e.record.syn_ack(now, &tcp);
+                let (s, o) = (e.record.syn_ack(now, &tcp), e.ip);
                 self.counters.syn_ack_retransmissions += 1;
-                self.answer_bare(tuple, s);
+                self.answer(ip::build_bare(tuple, s, o));
             }
             HalfOpenVerdict::Ack(why) => {
                 self.counters.drop_segment(why);
@@ -174,8 +185,8 @@ impl Stack {
                 self.counters.drop_segment(why);
                 self.send_reset(tuple, seg);
             }
-            HalfOpenVerdict::Remove => self.remove_half_open(slot),
-            HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
+            HalfOpenVerdict::Remove => self.remove_half_open(slot, RequestEnd::Withdrawn),
+            HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, from),
         }
         Ok(())
     }
@@ -186,6 +197,7 @@ impl Stack {
         slot: u32,
         tuple: &Tuple,
         seg: &Segment<'_>,
+        from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
         let Some(e) = self.time_wait.slots.get_mut(slot as usize) else { return Ok(()) };
         let was = e.record.expires;
@@ -201,12 +213,12 @@ impl Stack {
             TimeWaitVerdict::Over => self.remove_time_wait(slot),
             TimeWaitVerdict::NewConnection(least) => {
                 let ack = e.record.ack(now);
-                match self.listeners.admit(tuple.local) {
+                match self.admit_to_listener(tuple.local) {
                     Some(admitted) => {
                         // A request that is turned away costs the record nothing.
                         let listener = admitted?;
                         self.remove_time_wait(slot);
-                        self.insert_half_open(now, listener, tuple, seg, Some(least));
+                        self.on_request(now, listener, tuple, seg, from, Some(least));
                     }
                     None => self.answer_bare(tuple, ack),
                 }

@@ -2,11 +2,11 @@
 //! and bounds (RFC 9293 3.6.1, 3.10.8).
 
 use tcp_core::Instant;
-use tcp_core::listen::HalfOpen;
 use tcp_core::time_wait::TimeWait;
 
-use super::Stack;
-use super::tables::{Owner, TimeWaitEntry, Token};
+use super::tables::{HalfOpenEntry, Owner, TimeWaitEntry, Token};
+use super::{Stack, ip};
+use crate::cell::RequestEnd;
 
 impl Stack {
     pub(super) fn half_open_timeout(&mut self, now: Instant, slot: u32) {
@@ -14,23 +14,27 @@ impl Stack {
         let Some(e) = self.half_open.slots.get_mut(slot as usize) else { return };
         if !e.record.on_timeout(now, &tcp) {
             self.counters.half_open_timeouts += 1;
-            self.remove_half_open(slot);
+            self.remove_half_open(slot, RequestEnd::Unanswered);
             return;
         }
-        let (tuple, s) = (e.record.tuple, e.record.syn_ack(now, &tcp));
+        let (tuple, s, o) = (e.record.tuple, e.record.syn_ack(now, &tcp), e.ip);
         e.timer = self.wheel.insert(e.record.deadline(), Token::HalfOpen(slot));
         self.counters.syn_ack_retransmissions += 1;
-        self.answer_bare(&tuple, s);
+        self.answer(ip::build_bare(&tuple, s, o));
     }
 
-    pub(super) fn remove_half_open(&mut self, slot: u32) {
-        if let Some(record) = self.take_half_open(slot) {
-            self.demux.remove(&record.tuple, Owner::HalfOpen(slot));
+    /// `why` is what whoever has admitted it is told.
+    pub(super) fn remove_half_open(&mut self, slot: u32, why: RequestEnd) {
+        if let Some(e) = self.take_half_open(slot) {
+            self.demux.remove(&e.record.tuple, Owner::HalfOpen(slot));
+            if let Some(a) = e.admitted {
+                a.cell.end(why);
+            }
         }
     }
 
     /// Takes a record out of every table but the demultiplexer, where its connection follows it.
-    pub(super) fn take_half_open(&mut self, slot: u32) -> Option<HalfOpen> {
+    pub(super) fn take_half_open(&mut self, slot: u32) -> Option<HalfOpenEntry> {
         let e = self.half_open.slots.try_remove(slot as usize)?;
         self.wheel.cancel(e.timer);
         self.half_open.text -= e.record.early_len();
@@ -38,7 +42,7 @@ impl Stack {
         if self.half_open.slots.is_empty() && self.half_open.slots.capacity() > 1024 {
             self.half_open.slots = slab::Slab::new();
         }
-        Some(e.record)
+        Some(e)
     }
 
     /// MUST-13: the quiet time runs in a record of its own.

@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 use slab::Slab;
+use tcp_core::config::SocketOptions;
 use tcp_core::listen::HalfOpen;
 use tcp_core::time_wait::TimeWait;
 use tcp_core::{Instant, Tuple};
 
 use super::ListenerId;
-use crate::cell::{ConnCell, ConnId};
+use super::ip::IpOptions;
+use crate::cell::{ConnCell, ConnId, RequestCell};
 use crate::wheel::TimerKey;
 
 /// What a timer of the wheel belongs to.
@@ -22,6 +24,7 @@ pub(super) enum Token {
     Connection(ConnId),
     HalfOpen(u32),
     TimeWait(u32),
+    Request(u32),
 }
 
 /// Who owns the segments between two endpoints.
@@ -30,6 +33,7 @@ pub(super) enum Owner {
     Connection(ConnId),
     HalfOpen(u32),
     TimeWait(u32),
+    Request(u32),
 }
 
 /// A keyed hash, so that peers can't choose ports that collide.
@@ -173,6 +177,18 @@ pub(super) struct HalfOpenEntry {
     pub(super) record: HalfOpen,
     pub(super) listener: ListenerId,
     pub(super) timer: TimerKey,
+    /// Of our SYN-ACK.
+    pub(super) ip: IpOptions,
+    /// Who waits for the connection, if not the accept queue.
+    pub(super) admitted: Option<Box<Admitted>>,
+}
+
+/// A request that the application has admitted.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) cell: Arc<RequestCell>,
+    /// What its connection starts with; none: the options of its listener.
+    pub(super) options: Option<SocketOptions>,
 }
 
 /// Records in slots, with the text they keep counted.

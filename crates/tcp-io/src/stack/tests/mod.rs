@@ -12,5 +12,7 @@ mod icmp_errors;
 mod listening;
 mod loopback;
 mod peer;
+mod pending;
 mod source_ports;
 mod time_waits;
+mod transparent;

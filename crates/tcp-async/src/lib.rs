@@ -36,6 +36,7 @@ mod error;
 mod listener;
 mod net;
 mod options;
+mod pending;
 mod socket;
 mod split;
 mod stream;
@@ -45,6 +46,7 @@ pub use ambient::EnterGuard;
 pub use builder::{BuildError, Builder};
 pub use listener::{Incoming, TcpListener};
 pub use net::Net;
+pub use pending::{IncomingPending, PendingConnection, PendingListener};
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
@@ -54,6 +56,8 @@ pub mod tcp {
     pub use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
-pub use tcp_core::config::{BufferLimits, Keepalive, TcpConfig};
+pub use tcp_core::config::{BufferLimits, Keepalive, Linger, SocketOptions, TcpConfig};
 pub use tcp_core::connection::{Info, State};
-pub use tcp_io::stack::{Cidr, ConnectionRow, Counters, StackConfig};
+pub use tcp_core::listen::PeerSyn;
+pub use tcp_io::stack::{Cidr, ConnectionRow, Counters, Foreign, StackConfig};
+pub use tcp_io::stack::{PendingOptions, Rejection, Unreachability};

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use tcp_core::Endpoint;
 use tcp_core::config::{Linger, SocketOptions};
-use tcp_io::stack::{ConnectOptions, ListenOptions};
+use tcp_io::stack::{ConnectOptions, ListenOptions, PendingOptions};
 
 use crate::error;
 use crate::listener::TcpListener;
 use crate::net::Net;
+use crate::pending::PendingListener;
 use crate::stream::TcpStream;
 
 /// A socket that is neither connected nor listening yet; see `tokio::net::TcpSocket`.
@@ -301,22 +302,44 @@ impl TcpSocket {
     /// # Errors
     /// As [`TcpListener::bind`].
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
+        let (local, options) = self.listen_options(Some(backlog), None)?;
+        let listener = self.net.listen_addr(local, options)?;
+        // The listener owns the reservation now.
+        self.lock().bound = None;
+        Ok(listener)
+    }
+
+    /// Listens and leaves it to the program whether a SYN is answered, and how.
+    ///
+    /// # Errors
+    /// As [`TcpListener::bind`].
+    pub fn listen_pending(self, pending: PendingOptions) -> io::Result<PendingListener> {
+        let (local, options) = self.listen_options(None, Some(pending))?;
+        let listener = self.net.listen_addr_pending(local, options)?;
+        self.lock().bound = None;
+        Ok(listener)
+    }
+
+    fn listen_options(
+        &self,
+        backlog: Option<u32>,
+        pending: Option<PendingOptions>,
+    ) -> io::Result<(SocketAddr, ListenOptions)> {
         if self.lock().bound.is_none() {
             let any = SocketAddr::new(self.local_addr()?.ip(), 0);
             self.bind(any)?;
         }
         let local = self.local_addr()?;
+        let defaults = ListenOptions::default();
         let options = ListenOptions {
-            backlog: backlog as usize,
+            backlog: backlog.map_or(defaults.backlog, |b| b as usize),
             bound: true,
+            pending,
             // As on Linux, accepted connections inherit what was set here.
             options: Some(self.lock().options.clone()),
-            ..ListenOptions::default()
+            ..defaults
         };
-        let listener = self.net.listen_addr(local, options)?;
-        // The listener owns the reservation now.
-        self.lock().bound = None;
-        Ok(listener)
+        Ok((local, options))
     }
 
     fn default_send(&self) -> u32 {

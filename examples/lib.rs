@@ -3,7 +3,7 @@
 use std::io;
 
 use clap::Args;
-use tcp_async::{Cidr, Net};
+use tcp_async::{Builder, Cidr, Net};
 use tcp_io::device::{TunDevice, TunError};
 
 /// Which TUN device and addresses a program uses.
@@ -16,6 +16,9 @@ pub struct TunArgs {
     /// same network. May be given several times.
     #[arg(long = "address", value_name = "CIDR", default_values = ["10.45.0.2/24", "fd45::2/64"])]
     pub addresses: Vec<Cidr>,
+    /// Network namespace in which the device is opened; the program itself stays where it is.
+    #[arg(long, value_name = "NAME")]
+    pub netns: Option<String>,
 }
 
 impl TunArgs {
@@ -29,13 +32,26 @@ impl TunArgs {
     /// # Errors
     /// What opening the device says: no privilege, a name that is taken, a bad address.
     pub fn start(&self) -> Result<Net, TunError> {
+        self.start_with(|net| net)
+    }
+
+    /// Opens the device and starts a stack on it that is described further.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(&self, describe: impl FnOnce(Builder) -> Builder) -> Result<Net, TunError> {
         let mut tun = TunDevice::builder().name(&self.tun);
+        if let Some(name) = &self.netns {
+            tun = tun.namespace(name);
+        }
         for host in self.host_addresses() {
             tun = tun.host_address(host);
         }
         let device = tun.open()?;
         let net = self.addresses.iter().fold(Net::builder(), |b, c| b.cidr(*c));
-        net.device(device).map_err(|e| TunError::Io("start the stack", io::Error::from(e)))
+        describe(net)
+            .device(device)
+            .map_err(|e| TunError::Io("start the stack", io::Error::from(e)))
     }
 }
 

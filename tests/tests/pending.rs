@@ -126,7 +126,8 @@ fn run(name: &str, seed: u64) {
     let guard = SeedGuard::new(seed, format!("pending over {name}"));
     let (mut world, listener) = world(guard.seed(), profiles::profile(name).unwrap());
     let to = |n: u16| -> SocketAddr {
-        let ip = if n % 2 == 0 { format!("192.0.2.{n}") } else { format!("[2001:db8::{n}]") };
+        let ip =
+            if n.is_multiple_of(2) { format!("192.0.2.{n}") } else { format!("[2001:db8::{n}]") };
         format!("{ip}:{}", 7000 + n / 2).parse().unwrap()
     };
     let now = world.now();

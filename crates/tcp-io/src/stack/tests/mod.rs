@@ -13,6 +13,7 @@ mod listening;
 mod loopback;
 mod peer;
 mod pending;
+mod pending_in_any_order;
 mod source_ports;
 mod time_waits;
 mod transparent;

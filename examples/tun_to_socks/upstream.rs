@@ -72,7 +72,7 @@ pub(crate) enum Upstream {
     Direct {
         via: Option<String>,
     },
-    /// Everything with this server's port is there, and nothing else anywhere.
+    /// Port 7 of every address is this server; nothing else is there.
     Demo(SocketAddr),
 }
 

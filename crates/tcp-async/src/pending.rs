@@ -38,7 +38,7 @@ use crate::stream::TcpStream;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
 /// let net = Net::builder().address("10.0.0.1/24").loopback()?;
-/// let mut listener = net.listen_pending("10.0.0.1:80").await?;
+/// let listener = net.listen_pending("10.0.0.1:80").await?;
 /// let client = tokio::spawn({
 ///     let net = net.clone();
 ///     async move {

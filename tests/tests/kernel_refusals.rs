@@ -218,7 +218,7 @@ async fn the_kernel_answers_our_keepalive() {
     for stream in [&ours, &other] {
         let short = Duration::from_millis(20);
         let probes = tcp_async::Keepalive { idle: short, interval: short, count: 20 };
-        stream.set_keepalive(Some(probes));
+        stream.set_keepalive(Some(probes)).unwrap();
         let before = stream.info().stats.segments_in;
         // Nothing else is sent, so what comes in are the answers.
         until("five answers", || stream.info().stats.segments_in >= before + 5).await;

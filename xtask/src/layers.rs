@@ -16,7 +16,7 @@ use paths::Named;
 
 /// The modules of the core, lowest layer first. A module may name its own layer and those below.
 const CORE_LAYERS: &[&[&str]] = &[
-    &["seq", "time", "tuple", "config", "error", "isn"],
+    &["seq", "time", "tuple", "config", "error", "isn", "memory"],
     &["wire", "buffer"],
     &["recovery", "congestion"],
     &["send", "receive", "reset", "time_wait"],

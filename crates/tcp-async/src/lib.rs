@@ -32,6 +32,7 @@
 mod ambient;
 mod budget;
 mod builder;
+mod closing;
 mod error;
 mod listener;
 mod net;
@@ -56,8 +57,10 @@ pub mod tcp {
     pub use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
-pub use tcp_core::config::{BufferLimits, Keepalive, Linger, SocketOptions, TcpConfig};
+pub use tcp_core::config::{BufferLimits, Keepalive, Linger, Linger2, SocketOptions, TcpConfig};
 pub use tcp_core::connection::{Info, State};
 pub use tcp_core::listen::PeerSyn;
-pub use tcp_io::stack::{Cidr, ConnectionRow, Counters, Foreign, StackConfig};
-pub use tcp_io::stack::{PendingOptions, Rejection, Unreachability};
+pub use tcp_io::stack::{
+    Cidr, ConnectionRow, Counters, Foreign, ListenOptions, ListenScope, PacketDrop, PendingOptions,
+    Rejection, StackConfig, SynCookies, TimeWaitReuse, Unreachability,
+};

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tcp_io::reactor::{Handle, Phase};
+use tcp_io::reactor::Handle;
 use tcp_io::stack::{
     Cidr, ConnectOptions, ConnectionRow, Counters, ListenOptions, ListenScope, PendingOptions,
 };
@@ -66,11 +66,11 @@ impl Net {
         addr: SocketAddr,
         options: ConnectOptions,
     ) -> io::Result<TcpStream> {
-        let cell = self.handle.with_stack(|stack, now| {
-            self.check_running()?;
+        let opened = self.handle.open(|stack, now| {
             let id = stack.connect(now, addr, options).map_err(error::from_open)?;
             stack.connection_cell(id).ok_or_else(error::stack_ended)
-        })?;
+        });
+        let cell = opened.ok_or_else(error::stack_ended)??;
         // Dropping the stream drops the attempt.
         let stream = TcpStream::new(self.clone(), cell);
         stream.connected().await?;
@@ -82,9 +82,21 @@ impl Net {
     /// # Errors
     /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's.
     pub async fn listen<A: ToSocketAddrs>(&self, addr: A) -> io::Result<TcpListener> {
+        self.listen_with(addr, ListenOptions::default()).await
+    }
+
+    /// Listens on `addr` with everything a listener can be told.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub async fn listen_with<A: ToSocketAddrs>(
+        &self,
+        addr: A,
+        options: ListenOptions,
+    ) -> io::Result<TcpListener> {
         let mut last = None;
         for addr in tokio::net::lookup_host(addr).await? {
-            match self.listen_addr(addr, ListenOptions::default()) {
+            match self.listen_addr(addr, options.clone()) {
                 Ok(listener) => return Ok(listener),
                 Err(e) => last = Some(e),
             }
@@ -166,14 +178,12 @@ impl Net {
         addr: SocketAddr,
         options: ListenOptions,
     ) -> io::Result<PendingListener> {
-        self.handle.with_stack(|stack, _| {
-            self.check_running()?;
-            let start = options.options.clone();
-            let start = start.unwrap_or_else(|| stack.config().tcp.options.clone());
+        let opened = self.handle.open(|stack, _| {
             let id = stack.listen(addr, options).map_err(error::from_listen)?;
             let cell = stack.request_queue(id).ok_or_else(error::stack_ended)?;
-            Ok(PendingListener::new(self.clone(), id, cell, start))
-        })
+            Ok(PendingListener::new(self.clone(), id, cell))
+        });
+        opened.unwrap_or_else(|| Err(error::stack_ended()))
     }
 
     pub(crate) fn listen_addr(
@@ -181,20 +191,17 @@ impl Net {
         addr: SocketAddr,
         options: ListenOptions,
     ) -> io::Result<TcpListener> {
-        self.handle.with_stack(|stack, _| {
-            self.check_running()?;
+        if options.pending.is_some() {
+            // Its requests would reach nobody.
+            let why = "a listener with pending requests is a PendingListener";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        let opened = self.handle.open(|stack, _| {
             let id = stack.listen(addr, options).map_err(error::from_listen)?;
             let cell = stack.listener_cell(id).ok_or_else(error::stack_ended)?;
             Ok(TcpListener::new(self.clone(), id, cell))
-        })
-    }
-
-    /// To be asked under the stack's lock, under which it ends.
-    fn check_running(&self) -> io::Result<()> {
-        match self.handle.phase() {
-            Phase::Running => Ok(()),
-            Phase::Closing | Phase::Ended => Err(error::stack_ended()),
-        }
+        });
+        opened.unwrap_or_else(|| Err(error::stack_ended()))
     }
 
     /// The stack's own addresses.

@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use tcp_core::config::{Keepalive, Linger, SocketOptions};
+use tcp_core::config::{Keepalive, Linger, Linger2, SocketOptions};
 
 use crate::stream::TcpStream;
 
@@ -51,8 +51,7 @@ impl TcpStream {
         Ok(())
     }
 
-    /// How long undelivered text is kept after the stream is dropped; `None`: as long as
-    /// retransmission takes.
+    /// How long [`close`](TcpStream::close) waits for the delivery of what was written.
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -63,8 +62,12 @@ impl TcpStream {
         }))
     }
 
-    /// Sets how long undelivered text is kept after the stream is dropped; then the connection is
-    /// reset. Nothing blocks; zero resets at once.
+    /// Sets how long [`close`](TcpStream::close) waits for the delivery of what was written;
+    /// `None`: not at all. Zero resets the connection, in `close` and when the stream is dropped.
+    ///
+    /// As on Linux, any other time costs no text: what is not delivered when it is over is
+    /// delivered in the background. Dropping a stream never waits, where tokio's would block the
+    /// thread; it is as `None`.
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -105,12 +108,37 @@ impl TcpStream {
         self.option(|o| o.keepalive_on.then_some(o.keepalive))
     }
 
-    /// Turns keepalive on with its times, or off.
-    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) {
+    /// Turns keepalive on with its times, or off; as `SO_KEEPALIVE`, `TCP_KEEPIDLE`,
+    /// `TCP_KEEPINTVL` and `TCP_KEEPCNT` together.
+    ///
+    /// # Errors
+    /// `InvalidInput` if a time or the count is zero.
+    #[doc(alias = "TCP_KEEPIDLE")]
+    #[doc(alias = "TCP_KEEPINTVL")]
+    #[doc(alias = "TCP_KEEPCNT")]
+    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
+        let zero = |k: Keepalive| k.idle.is_zero() || k.interval.is_zero() || k.count == 0;
+        if keepalive.is_some_and(zero) {
+            let text = "keepalive times and count are at least one";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         self.set_option(|o| {
             o.keepalive_on = keepalive.is_some();
             o.keepalive = keepalive.unwrap_or(o.keepalive);
         });
+        Ok(())
+    }
+
+    /// How long the connection waits for the peer's FIN when the stream is gone and our FIN is
+    /// acknowledged.
+    pub fn linger2(&self) -> Linger2 {
+        self.option(|o| o.linger2)
+    }
+
+    /// Sets how long the connection outlives its stream in FIN-WAIT-2.
+    #[doc(alias = "TCP_LINGER2")]
+    pub fn set_linger2(&self, linger2: Linger2) {
+        self.set_option(|o| o.linger2 = linger2);
     }
 
     /// How long text may stay unacknowledged before the connection fails (MUST-21, RFC 5482).
@@ -118,7 +146,10 @@ impl TcpStream {
         self.option(|o| o.user_timeout)
     }
 
-    /// Sets how long text may stay unacknowledged; `None`: as long as retransmission takes.
+    /// Sets how long text may stay unacknowledged; `None` or zero: as long as retransmission
+    /// takes. With keepalive, that time without a sign of the peer takes the place of the count
+    /// of probes, as on Linux.
+    #[doc(alias = "TCP_USER_TIMEOUT")]
     pub fn set_user_timeout(&self, timeout: Option<Duration>) {
         self.set_option(|o| o.user_timeout = timeout);
     }

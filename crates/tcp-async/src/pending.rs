@@ -65,7 +65,6 @@ pub struct PendingListener {
     net: Net,
     id: ListenerId,
     cell: Arc<ListenerCell<Arc<RequestCell>>>,
-    options: SocketOptions,
 }
 
 impl PendingListener {
@@ -73,9 +72,8 @@ impl PendingListener {
         net: Net,
         id: ListenerId,
         cell: Arc<ListenerCell<Arc<RequestCell>>>,
-        options: SocketOptions,
     ) -> PendingListener {
-        PendingListener { net, id, cell, options }
+        PendingListener { net, id, cell }
     }
 
     /// Listens on `addr` of the ambient stack.
@@ -113,8 +111,8 @@ impl PendingListener {
 
     fn handed_out(&self, cell: Arc<RequestCell>) -> (PendingConnection, SocketAddr) {
         let peer = cell.request().tuple.remote.into();
-        let options = self.options.clone();
-        (PendingConnection { net: self.net.clone(), cell, options }, peer)
+        let (net, listener) = (self.net.clone(), self.id);
+        (PendingConnection { net, listener, cell, options: None }, peer)
     }
 
     /// The address it listens on; unspecified, and port 0, if it takes every one.
@@ -175,8 +173,10 @@ impl Stream for IncomingPending {
 /// ([`PendingOptions`](crate::PendingOptions)).
 pub struct PendingConnection {
     net: Net,
+    listener: ListenerId,
     cell: Arc<RequestCell>,
-    options: SocketOptions,
+    /// Once they were asked for; before that those of the listener hold.
+    options: Option<SocketOptions>,
 }
 
 impl PendingConnection {
@@ -213,7 +213,14 @@ impl PendingConnection {
     /// The options that the connection will have, to be changed before
     /// [`accept`](Self::accept): the window, TTL and traffic class of the SYN-ACK follow them.
     pub fn options(&mut self) -> &mut SocketOptions {
-        &mut self.options
+        let (net, id) = (&self.net, self.listener);
+        self.options.get_or_insert_with(|| {
+            net.handle.inspect(|s| {
+                // Without its listener, nothing comes of the request.
+                let options = s.listener_options(id);
+                options.unwrap_or(&s.config().tcp.options).clone()
+            })
+        })
     }
 
     /// The stack it belongs to.
@@ -247,7 +254,7 @@ impl PendingConnection {
     pub async fn accept(self) -> io::Result<TcpStream> {
         self.net
             .handle
-            .with_stack(|stack, now| stack.admit(now, &self.cell, Some(self.options.clone())))
+            .with_stack(|stack, now| stack.admit(now, &self.cell, self.options.clone()))
             .map_err(error::from_request)?;
         let conn = poll_fn(|cx| self.cell.poll_established(cx)).await;
         Ok(TcpStream::new(self.net.clone(), conn.map_err(error::from_request)?))

@@ -10,7 +10,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
 use tcp_core::connection::{Info, State};
-use tcp_core::error::UserError;
 use tcp_io::cell::{ConnCell, Interest as CellInterest, Readiness};
 use tcp_io::stack::ConnectOptions;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
@@ -25,7 +24,8 @@ use crate::wait::Wait;
 /// A TCP connection; see `tokio::net::TcpStream`.
 ///
 /// Dropping it closes in the background: what was written is still delivered. If received text
-/// was not read, the connection is reset instead (RFC 9293 3.6.1), as on Linux.
+/// was not read, the connection is reset instead (RFC 9293 3.6.1), as on Linux. Dropping never
+/// waits; [`close`](Self::close) does, as long as [`set_linger`](Self::set_linger) says.
 pub struct TcpStream {
     pub(crate) net: Net,
     pub(crate) cell: Arc<ConnCell>,
@@ -285,11 +285,6 @@ impl TcpStream {
         }
     }
 
-    /// Resets the connection at once; unsent and unread text is lost.
-    pub fn abort(self) {
-        self.cell.abort();
-    }
-
     /// Borrowed halves; see `tokio::net::TcpStream::split`.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         (ReadHalf(&*self), WriteHalf(&*self))
@@ -298,14 +293,6 @@ impl TcpStream {
     /// Owned halves; dropping the write half closes our direction.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         crate::split::into_split(self)
-    }
-
-    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
-        match self.cell.close_write() {
-            // As tokio: what has ended already is shut down.
-            Ok(()) | Err(UserError::Ended(_) | UserError::NotConnected) => Ok(()),
-            Err(e) => Err(error::from_user(e)),
-        }
     }
 
     fn poll_io<R>(

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tcp_core::error::End;
 use tcp_io::cell::{ConnCell, Interest, Readiness, WaiterKey};
 
 pub(crate) struct Wait {
@@ -30,6 +31,35 @@ impl Future for Wait {
 }
 
 impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.cell.cancel_wait(key);
+        }
+    }
+}
+
+/// Waits until the peer has acknowledged all that was written, and our FIN.
+pub(crate) struct Delivery {
+    cell: Arc<ConnCell>,
+    key: Option<WaiterKey>,
+}
+
+impl Delivery {
+    pub(crate) fn new(cell: &Arc<ConnCell>) -> Delivery {
+        Delivery { cell: cell.clone(), key: None }
+    }
+}
+
+impl Future for Delivery {
+    type Output = Result<(), End>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let this = &mut *self;
+        this.cell.poll_delivered(cx, &mut this.key)
+    }
+}
+
+impl Drop for Delivery {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             self.cell.cancel_wait(key);

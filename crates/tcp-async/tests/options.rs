@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use common::{ADDR, net, on_both, pair, pattern};
-use tcp_async::{Keepalive, TcpSocket};
+use tcp_async::{Keepalive, Linger2, TcpSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
@@ -29,12 +29,26 @@ fn a_stream_keeps_its_options() {
         }
         assert_eq!(a.keepalive(), None);
         let k = Keepalive { count: 2, ..Keepalive::default() };
-        a.set_keepalive(Some(k));
+        a.set_keepalive(Some(k)).unwrap();
         assert_eq!(a.keepalive(), Some(k));
-        a.set_keepalive(None);
+        for wrong in [
+            Keepalive { idle: Duration::ZERO, ..k },
+            Keepalive { interval: Duration::ZERO, ..k },
+            Keepalive { count: 0, ..k },
+        ] {
+            let e = a.set_keepalive(Some(wrong)).unwrap_err();
+            assert_eq!(e.kind(), ErrorKind::InvalidInput);
+            assert_eq!(a.keepalive(), Some(k));
+        }
+        a.set_keepalive(None).unwrap();
         assert_eq!(a.keepalive(), None);
         a.set_user_timeout(Some(Duration::from_secs(9)));
         assert_eq!(a.user_timeout(), Some(Duration::from_secs(9)));
+        a.set_user_timeout(Some(Duration::ZERO));
+        assert_eq!(a.user_timeout(), None);
+        assert_eq!(a.linger2(), Linger2::Stack);
+        a.set_linger2(Linger2::Seconds(7));
+        assert_eq!(a.linger2(), Linger2::Seconds(7));
     });
 }
 
@@ -59,8 +73,8 @@ fn options_of_a_socket_hold_for_its_stream() {
             (s.send_buffer_size().unwrap(), s.recv_buffer_size().unwrap()),
             (10_000, 20_000)
         );
-        assert_eq!(s.set_reuseport(true).unwrap_err().kind(), ErrorKind::Unsupported);
-        assert!(!s.reuseport().unwrap());
+        s.set_reuseport(true).unwrap();
+        assert!(s.reuseport().unwrap());
         let stream = s.connect("10.0.0.1:80".parse().unwrap()).await.unwrap();
         assert!(stream.nodelay().unwrap() && stream.keepalive().is_some());
         assert_eq!(stream.linger().unwrap(), Some(Duration::from_secs(1)));

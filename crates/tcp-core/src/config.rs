@@ -54,18 +54,26 @@ pub struct TcpConfig {
     pub syn_timeout: Duration,
     /// Retransmissions of a SYN-ACK, after 1, 2, 4, 8, 16 s; given up at 63 s. Linux: 5.
     pub syn_ack_retries: u32,
+    /// A connection is handed to `accept` only when text has come, for this long; then without,
+    /// if the peer is still there. Rounded up to the deadlines of the SYN-ACK: 1, 3, 7, 15 ... s.
+    /// Linux: `TCP_DEFER_ACCEPT`, off.
+    pub defer_accept: Option<Duration>,
     /// R1: retransmissions after which the application is told of trouble (MUST-20, SHLD-10: at
     /// least 3). Linux: 3.
     pub retries_r1: u32,
     /// R2: retransmissions after which the connection fails (SHLD-11: at least 100 s). Linux: 15.
     pub retries_r2: u32,
     /// R2 of a connection that the application has closed. Linux: 8.
+    #[doc(alias = "tcp_orphan_retries")]
     pub orphan_retries: u32,
-    /// How long an orphan waits in FIN-WAIT-2 for the peer's FIN. Linux: 60 s.
+    /// How long an orphan waits in FIN-WAIT-2 for the peer's FIN, and at least 3.5 RTO. Linux:
+    /// 60 s, `tcp_fin_timeout`. One connection: [`SocketOptions::linger2`].
+    #[doc(alias = "tcp_fin_timeout")]
     pub fin_wait2_timeout: Duration,
-    /// 2MSL, the length of TIME-WAIT (MUST-13). RFC 9293: 4 minutes; Linux: 60 s.
+    /// 2MSL, the length of TIME-WAIT (MUST-13); below 24 days. RFC 9293: 4 minutes; Linux: 60 s.
     pub time_wait: Duration,
     /// Ignore resets in TIME-WAIT (RFC 1337). Linux: off.
+    #[doc(alias = "tcp_rfc1337")]
     pub rfc1337: bool,
     /// Challenge ACKs and answers to unacceptable segments without data that one connection sends
     /// in `challenge_period` (RFC 5961 7 and 10).
@@ -97,6 +105,7 @@ impl Default for TcpConfig {
             syn_retries: 7,
             syn_timeout: Duration::from_secs(180),
             syn_ack_retries: 5,
+            defer_accept: None,
             retries_r1: 3,
             retries_r2: 15,
             orphan_retries: 8,
@@ -119,9 +128,31 @@ impl TcpConfig {
         let max = self.receive_buffer.max.max(self.receive_buffer.initial);
         (0..14).find(|s| (max >> s) <= 0xffff).unwrap_or(14)
     }
+
+    /// Limit of a new connection's receive buffer.
+    pub(crate) fn first_receive_limit(&self) -> usize {
+        self.options.receive_buffer.map_or(self.receive_buffer.initial, buffer_limit)
+    }
+
+    /// Limit of a new connection's send buffer.
+    pub(crate) fn first_send_limit(&self) -> usize {
+        self.options.send_buffer.map_or(self.send_buffer.initial, buffer_limit)
+    }
 }
 
-/// Keepalive parameters (RFC 9293 3.8.4).
+/// Bounds of a buffer limit that an application sets: below, nothing would move; above, sequence
+/// numbers would be ambiguous (RFC 7323 2.3). Linux's lower bound is about 2 KiB.
+const BUFFER_BOUNDS: (usize, usize) = (1 << 10, 1 << 30);
+
+pub(crate) fn buffer_limit(wanted: usize) -> usize {
+    wanted.clamp(BUFFER_BOUNDS.0, BUFFER_BOUNDS.1)
+}
+
+/// Keepalive parameters (RFC 9293 3.8.4). A time of zero counts as a millisecond, no probe as one.
+///
+/// With a [user timeout](SocketOptions::user_timeout) that time decides instead of `count`, as on
+/// Linux: once a probe is unanswered and nothing has come for so long, the next one that is due
+/// ends the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Keepalive {
     /// Idle time before the first probe (MUST-27, MUST-28). Linux and default: 7200 s.
@@ -139,13 +170,29 @@ impl Default for Keepalive {
 }
 
 /// What close does with data that is not delivered yet (`SO_LINGER`).
+///
+/// As on Linux, a time never costs data: it only says how long an application that closes wants
+/// to wait. (Decision 0014 of the project.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Linger {
     /// Deliver in the background; the retransmission limits decide how long.
     #[default]
     Background,
-    /// Deliver in the background for this long, then reset; zero resets at once.
+    /// Who closes waits this long for the delivery, which goes on in the background afterwards;
+    /// zero resets at once.
     For(Duration),
+}
+
+/// How long a closed connection waits in FIN-WAIT-2 for the peer's FIN (`TCP_LINGER2`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Linger2 {
+    /// As long as [`TcpConfig::fin_wait2_timeout`] says.
+    #[default]
+    Stack,
+    /// So many seconds, at most 120; zero is as `Stack`.
+    Seconds(u16),
+    /// Not at all: it is reset as soon as our FIN is acknowledged. A negative number on Linux.
+    Never,
 }
 
 /// What an application may set on one connection.
@@ -162,8 +209,14 @@ pub struct SocketOptions {
     /// Keepalive's times.
     pub keepalive: Keepalive,
     /// What close does with undelivered data.
+    #[doc(alias = "SO_LINGER")]
     pub linger: Linger,
-    /// How long data may stay unacknowledged (MUST-21; RFC 5482 semantics, local only).
+    /// How long the connection outlives its close in FIN-WAIT-2.
+    #[doc(alias = "TCP_LINGER2")]
+    pub linger2: Linger2,
+    /// How long data may stay unacknowledged (MUST-21; RFC 5482 semantics, local only); zero is
+    /// as none. With keepalive it takes the place of the count of probes.
+    #[doc(alias = "TCP_USER_TIMEOUT")]
     pub user_timeout: Option<Duration>,
     /// Fixed send buffer limit in octets, at least 1 KiB; none: auto-tuned.
     pub send_buffer: Option<usize>,
@@ -177,6 +230,14 @@ pub struct SocketOptions {
     pub report_soft_errors: bool,
 }
 
+impl SocketOptions {
+    /// As the connection uses them.
+    pub(crate) fn normalized(mut self) -> SocketOptions {
+        self.user_timeout = self.user_timeout.filter(|t| !t.is_zero());
+        self
+    }
+}
+
 impl Default for SocketOptions {
     fn default() -> SocketOptions {
         SocketOptions {
@@ -186,6 +247,7 @@ impl Default for SocketOptions {
             keepalive_on: false,
             keepalive: Keepalive::default(),
             linger: Linger::default(),
+            linger2: Linger2::default(),
             user_timeout: None,
             send_buffer: None,
             receive_buffer: None,

@@ -17,6 +17,7 @@ pub mod connection;
 pub mod error;
 pub mod isn;
 pub mod listen;
+pub mod memory;
 mod receive;
 pub mod recovery;
 pub mod reset;

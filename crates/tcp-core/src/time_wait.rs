@@ -1,12 +1,14 @@
 //! The connection is over: what must the quiet time still answer? TIME-WAIT as a small record
 //! (RFC 9293 3.6.1, 3.10.7.4; RFC 1337; RFC 6191).
 
+use core::time::Duration;
+
 use crate::config::TcpConfig;
 use crate::receive::TimestampState;
 use crate::wire::{Flags, Options, Segment};
 use crate::{Instant, SeqNum, Tuple};
 
-/// All that is left of a connection for 2MSL.
+/// All that is left of a connection for 2MSL. There may be a million of these: 72 octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimeWait {
     /// Both endpoints.
@@ -17,7 +19,8 @@ pub struct TimeWait {
     pub(crate) timestamps: bool,
     pub(crate) timestamp_offset: u32,
     pub(crate) ts_recent: u32,
-    pub(crate) ts_recent_at: Instant,
+    /// When `ts_recent` was taken, in milliseconds; wraps after 49 days.
+    pub(crate) ts_recent_ms: u32,
     /// When the quiet time ends.
     pub expires: Instant,
 }
@@ -45,29 +48,44 @@ impl TimeWait {
         config: &TcpConfig,
     ) -> TimeWaitVerdict {
         use TimeWaitVerdict as V;
-        let old = self.timestamp_state().rejects(now, seg.options.timestamps);
+        let old = self.timestamp_state(now).rejects(now, seg.options.timestamps);
         if seg.flags.contains(Flags::RST) {
             let exact = seg.seq == self.rcv_nxt && !config.rfc1337;
             return if exact { V::Over } else { V::Ignore };
         }
-        let newer_timestamp = match seg.options.timestamps {
-            Some(t) if self.timestamps => !old && t.value != self.ts_recent,
-            _ => false,
-        };
         if seg.flags.contains(Flags::SYN) && !seg.flags.contains(Flags::ACK) {
-            // MAY-2, SHLD-4 and RFC 6191 2: provably newer by timestamp or by sequence number.
-            if newer_timestamp || (!old && seg.seq.after(self.rcv_nxt)) {
-                return V::NewConnection(self.snd_nxt + 65_537);
-            }
-            return V::Ack;
+            let provably_newer = !old && self.is_newer(seg);
+            return if provably_newer { V::NewConnection(self.successor_isn()) } else { V::Ack };
         }
-        if seg.flags.contains(Flags::FIN) && !old {
-            // RFC 9293 3.10.7.4: a retransmitted FIN restarts 2MSL.
-            self.expires = now + config.time_wait;
-            return V::Ack;
+        if !old && seg.seq + seg.seq_len() == self.rcv_nxt && self.acks_what_was_sent(seg) {
+            // The last segment again, or an ACK behind it: its timestamp is the one to echo.
+            self.take_timestamp(now, seg);
+            if seg.flags.contains(Flags::FIN) {
+                // RFC 9293 3.10.7.4: "a retransmission of the remote FIN" restarts 2MSL, and
+                // nothing else does: another FIN is no segment of this connection.
+                self.expires = now + config.time_wait;
+                return V::Ack;
+            }
         }
         // An ACK without text needs no answer: two ends would talk for ever.
         if seg.seq_len() == 0 { V::Ignore } else { V::Ack }
+    }
+
+    /// MAY-2, SHLD-4 and RFC 6191 2: a request is newer by timestamp, or by sequence number.
+    fn is_newer(&self, seg: &Segment<'_>) -> bool {
+        let by_time = seg.options.timestamps.is_some_and(|t| t.value != self.ts_recent);
+        (self.timestamps && by_time) || seg.seq.after(self.rcv_nxt)
+    }
+
+    fn acks_what_was_sent(&self, seg: &Segment<'_>) -> bool {
+        seg.flags.contains(Flags::ACK) && seg.ack.at_or_before(self.snd_nxt)
+    }
+
+    fn take_timestamp(&mut self, now: Instant, seg: &Segment<'_>) {
+        if let Some(t) = seg.options.timestamps.filter(|_| self.timestamps) {
+            self.ts_recent = t.value;
+            self.ts_recent_ms = now.as_millis() as u32;
+        }
     }
 
     /// The ACK that repeats the end of the connection.
@@ -81,17 +99,19 @@ impl TimeWait {
             window: self.window,
             urgent: 0,
             options: Options {
-                timestamps: self.timestamp_state().to_send(now),
+                timestamps: self.timestamp_state(now).to_send(now),
                 ..Options::default()
             },
             payload: &[],
         }
     }
 
-    /// Whether our own new connection may take this one's place: only with timestamps, and a
-    /// second after the last one was seen, so that old segments are told from new (RFC 6191 3).
-    pub fn reusable(&self, now: Instant) -> bool {
-        self.timestamps && now.since(self.ts_recent_at) > core::time::Duration::from_secs(1)
+    /// Whether our own new connection may take this one's place: only with timestamps, and more
+    /// than `delay` after the last one was seen, so that old segments are told from new
+    /// (RFC 6191 3). Linux: 1 s, `tcp_tw_reuse_delay`.
+    pub fn reusable(&self, now: Instant, delay: Duration) -> bool {
+        let age = (now.as_millis() as u32).wrapping_sub(self.ts_recent_ms);
+        self.timestamps && u128::from(age) > delay.as_millis()
     }
 
     /// The least initial sequence number of a successor.
@@ -99,12 +119,13 @@ impl TimeWait {
         self.snd_nxt + 65_537
     }
 
-    fn timestamp_state(&self) -> TimestampState {
+    /// The state as a connection keeps it. It is never outdated: 2MSL are less than 24 days.
+    fn timestamp_state(&self, now: Instant) -> TimestampState {
         TimestampState {
             enabled: self.timestamps,
             offset: self.timestamp_offset,
             recent: self.ts_recent,
-            recent_at: self.ts_recent_at,
+            recent_at: now,
         }
     }
 }
@@ -115,7 +136,6 @@ mod tests {
     use crate::Endpoint;
     use crate::wire::Timestamps;
     use core::net::{IpAddr, Ipv4Addr};
-    use core::time::Duration;
 
     fn record() -> TimeWait {
         let at = |n, port| Endpoint::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, n)), port);
@@ -127,7 +147,7 @@ mod tests {
             timestamps: true,
             timestamp_offset: 0,
             ts_recent: 70,
-            ts_recent_at: Instant::ZERO,
+            ts_recent_ms: 0,
             expires: Instant::from_millis(60_000),
         }
     }
@@ -158,6 +178,49 @@ mod tests {
         assert_eq!(r.on_segment(now, &fin, &c), TimeWaitVerdict::Ack);
         assert_eq!(r.expires, now + Duration::from_secs(60));
         assert_eq!((r.ack(now).seq, r.ack(now).ack), (SeqNum(1000), SeqNum(5000)));
+    }
+
+    // RFC 9293 3.10.7.4
+    #[test]
+    fn only_the_peers_own_fin_restarts_the_quiet_time() {
+        let (mut r, c) = (record(), TcpConfig::default());
+        let (was, now) = (r.expires, Instant::from_millis(30_000));
+        let fin = seg(4999, Flags::FIN | Flags::ACK, 70);
+        let strangers = [
+            Segment { seq: SeqNum(4998), ..fin },
+            Segment { seq: SeqNum(5000), ..fin },
+            Segment { seq: SeqNum(0x8000_0000), ..fin },
+            Segment { ack: SeqNum(1001), ..fin },
+            Segment { flags: Flags::FIN, ..fin },
+            // RFC 7323 5.3: an older one is no retransmission.
+            seg(4999, Flags::FIN | Flags::ACK, 69),
+        ];
+        for s in strangers {
+            assert_eq!(r.on_segment(now, &s, &c), TimeWaitVerdict::Ack, "{s:?}");
+            assert_eq!(r.expires, was, "{s:?}");
+        }
+        // With the text before it, and before it had seen our FIN.
+        let again = Segment { seq: SeqNum(4995), ack: SeqNum(999), payload: b"text", ..fin };
+        assert_eq!(r.on_segment(now, &again, &c), TimeWaitVerdict::Ack);
+        assert_eq!(r.expires, now + Duration::from_secs(60));
+    }
+
+    // RFC 7323 4.3
+    #[test]
+    fn a_retransmitted_fin_gets_its_own_timestamp_back() {
+        let (mut r, c) = (record(), TcpConfig::default());
+        let now = Instant::from_millis(30_000);
+        r.on_segment(now, &seg(4999, Flags::FIN | Flags::ACK, 99), &c);
+        assert_eq!(r.ack(now).options.timestamps.map(|t| t.echo), Some(99));
+        // RFC 6191 3: the second counts from there.
+        let second = Duration::from_secs(1);
+        assert!(!r.reusable(now + second, second));
+        assert!(r.reusable(now + second + Duration::from_millis(1), second));
+    }
+
+    #[test]
+    fn a_record_is_small() {
+        assert!(size_of::<TimeWait>() <= 72, "{}", size_of::<TimeWait>());
     }
 
     // MAY-2, SHLD-4

@@ -10,7 +10,9 @@ use tcp_core::wire::Flags;
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 use tcp_io::ConnId;
 use tcp_io::device::RxChecksum;
-use tcp_io::stack::{Cidr, ConnectOptions, ListenOptions, ListenerId, Stack, StackConfig};
+use tcp_io::stack::{
+    Cidr, ConnectOptions, ListenOptions, ListenerId, Stack, StackConfig, TimeWaitReuse,
+};
 
 use super::packet::{Crafted, check_emitted, icmp_error, ip_packet};
 use super::peer::Peer;
@@ -18,6 +20,7 @@ use super::{Blob, Steps};
 
 const MAX_CONNECTIONS: usize = 16;
 const MAX_TIME_WAIT: usize = 3;
+const MAX_ORPHANS: usize = 5;
 const SYN_BACKLOG: usize = 4;
 const MAX_LISTENERS: usize = 4;
 const MAX_PEERS: usize = 64;
@@ -150,6 +153,8 @@ fn config(input: &Input) -> StackConfig {
         max_syn_backlog: SYN_BACKLOG,
         somaxconn: 4,
         max_time_wait: MAX_TIME_WAIT,
+        tw_reuse: TimeWaitReuse::On,
+        max_orphans: MAX_ORPHANS,
         max_connections: MAX_CONNECTIONS,
         ephemeral_ports: (40_000, 40_015),
         syn_text_budget: 1000,
@@ -407,7 +412,8 @@ impl World {
     fn check(&self) {
         let s = &self.stack;
         assert!(s.connection_count() <= MAX_CONNECTIONS, "{}", s.connection_count());
-        assert!(s.half_open_count() <= SYN_BACKLOG * MAX_LISTENERS);
+        let proven = s.config().somaxconn;
+        assert!(s.half_open_count() <= (SYN_BACKLOG + proven) * MAX_LISTENERS);
         assert!(s.time_wait_count() <= MAX_TIME_WAIT);
         let reachable = s.connections().iter().filter(|r| r.remote.is_some()).count();
         assert_eq!(s.demux_count(), reachable, "{:?}", s.connections());

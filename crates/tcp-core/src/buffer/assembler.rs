@@ -42,7 +42,7 @@ impl fmt::Debug for SeqRange {
 ///
 /// All lie within 2^30 octets after RCV.NXT, so that comparisons on the circle hold, the wrap of
 /// 2^32 included. Ranges that touch are one range.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Assembler {
     /// In order of sequence; gaps of at least one octet lie between them.
     ranges: Vec<Held>,
@@ -59,6 +59,10 @@ struct Held {
 }
 
 impl Assembler {
+    pub(super) const fn new() -> Assembler {
+        Assembler { ranges: Vec::new(), arrivals: 0, octets: 0 }
+    }
+
     /// Whether nothing is held, so that there is no gap.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -169,6 +173,17 @@ impl Assembler {
             missing = missing.max(held.range.end);
         }
         missing
+    }
+
+    /// Octets by which the table grows with one more range.
+    pub(super) fn growth(&self) -> usize {
+        let (len, room) = (self.ranges.len(), self.ranges.capacity());
+        if len < room { 0 } else { room.max(4) * mem::size_of::<Held>() }
+    }
+
+    /// Gives back what the ranges that are held do not need.
+    pub(super) fn shrink(&mut self) {
+        self.ranges.shrink_to_fit();
     }
 
     /// Octets of memory held.

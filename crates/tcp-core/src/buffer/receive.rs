@@ -5,10 +5,11 @@
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::Range;
+use core::ops::{Deref, DerefMut, Range};
 
 use super::assembler::{Assembler, SeqRange};
 use crate::seq::SeqNum;
@@ -41,13 +42,13 @@ impl Inserted {
 /// Memory is allocated by the first byte, grows by doubling to what has arrived, at most to
 /// [`MAX_CAPACITY`], and is kept until [`release_if_empty`](ReceiveBuffer::release_if_empty). The
 /// window that the caller grants bounds it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ReceiveBuffer {
     ring: Ring,
     /// Octets at the head of the ring that can be read; RCV.NXT follows them.
     readable: usize,
     /// What is held past the first gap.
-    beyond: Assembler,
+    beyond: Beyond,
 }
 
 impl ReceiveBuffer {
@@ -113,6 +114,9 @@ impl ReceiveBuffer {
         if offset == 0 {
             advance = self.beyond.fill_front(range.end).distance_from(rcv_nxt);
             self.readable += advance as usize;
+            if self.beyond.is_empty() {
+                self.beyond = Beyond::default();
+            }
         } else {
             self.beyond.add(range);
         }
@@ -166,7 +170,46 @@ impl ReceiveBuffer {
 
     /// Octets of memory held: the whole ring and the table of ranges.
     pub fn memory(&self) -> usize {
-        self.ring.bytes.capacity() + self.beyond.memory()
+        self.ring.bytes.capacity() + self.beyond.allocated()
+    }
+
+    /// Octets that the ring holds without growing, from the first readable one on.
+    #[inline]
+    pub fn capacity(&self) -> usize {
+        self.ring.bytes.len()
+    }
+
+    /// The octets of a ring that has grown to hold `needed`.
+    pub fn ring_size(needed: usize) -> usize {
+        needed.next_power_of_two().max(MIN_CAPACITY)
+    }
+
+    /// Octets by which the table of ranges grows if one more is held.
+    #[inline]
+    pub fn table_growth(&self) -> usize {
+        self.beyond.growth()
+    }
+
+    /// Drops what is held past the first gap and returns how many octets that were. The peer sends
+    /// them again, though a SACK option has reported them (RFC 2018 8 allows this).
+    pub fn prune(&mut self) -> usize {
+        core::mem::take(&mut self.beyond).octets() as usize
+    }
+
+    /// Gives back what the bytes that are held do not need. `rcv_nxt` is RCV.NXT.
+    pub fn shrink(&mut self, rcv_nxt: SeqNum) {
+        let past = self.beyond.highest().map_or(0, |end| end.distance_from(rcv_nxt) as usize);
+        let used = self.readable + past;
+        if used == 0 {
+            *self = ReceiveBuffer::default();
+        } else if ReceiveBuffer::ring_size(used) < self.capacity() {
+            self.ring.grow(used, used);
+        }
+        if self.beyond.is_empty() {
+            self.beyond = Beyond::default();
+        } else {
+            self.beyond.shrink();
+        }
     }
 
     /// Gives the memory back if neither readable bytes nor bytes past a gap are held.
@@ -193,14 +236,41 @@ impl fmt::Debug for ReceiveBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReceiveBuffer")
             .field("readable", &self.readable)
-            .field("beyond", &self.beyond)
+            .field("beyond", &*self.beyond)
             .field("memory", &self.memory())
             .finish()
     }
 }
 
+/// The ranges past the first gap; none are there most of the time.
+#[derive(Clone, Default)]
+struct Beyond(Option<Box<Assembler>>);
+
+static NOTHING: Assembler = Assembler::new();
+
+impl Beyond {
+    fn allocated(&self) -> usize {
+        self.0.as_ref().map_or(0, |a| size_of::<Assembler>() + a.memory())
+    }
+}
+
+impl Deref for Beyond {
+    type Target = Assembler;
+
+    #[inline]
+    fn deref(&self) -> &Assembler {
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
+impl DerefMut for Beyond {
+    fn deref_mut(&mut self) -> &mut Assembler {
+        self.0.get_or_insert_default()
+    }
+}
+
 /// Bytes at offsets from a head that moves. The length is zero or a power of two.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Ring {
     bytes: Vec<u8>,
     head: usize,
@@ -218,7 +288,7 @@ impl Ring {
     #[cold]
     fn grow(&mut self, used: usize, needed: usize) {
         // Zeroed memory of this size comes from the allocator as such, without a pass over it.
-        let mut bytes = vec![0; needed.next_power_of_two().max(MIN_CAPACITY)];
+        let mut bytes = vec![0; ReceiveBuffer::ring_size(needed)];
         let (a, b) = self.slices(0, used);
         bytes[..a.len()].copy_from_slice(a);
         bytes[a.len()..used].copy_from_slice(b);

@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
@@ -30,8 +31,8 @@ const CRUMB: usize = 1024;
 /// asking for them again costs page faults that bound the speed.
 const POOL: usize = 16;
 
-/// The least allocation: what an application that writes single octets starts with.
-const SMALLEST: usize = 64;
+/// The least allocation, in octets: what an application that writes single octets starts with.
+pub const SMALLEST: usize = 64;
 
 /// The bytes from SND.UNA on: written by the application, not yet acknowledged.
 ///
@@ -40,10 +41,10 @@ const SMALLEST: usize = 64;
 ///
 /// Finding an offset costs a binary search over chunks, whatever lies before it: the next
 /// super-segment of a 16 MiB backlog costs what the first did.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SendBuffer {
-    /// Bytes that won't be appended to any more, in order.
-    chunks: VecDeque<Chunk>,
+    /// Bytes that won't be appended to any more, in order; none while little is written.
+    backlog: Option<Box<Backlog>>,
     /// What is being filled; it follows the last chunk.
     tail: BytesMut,
     /// Size of the allocation that `tail` lies in; zero without one.
@@ -54,10 +55,19 @@ pub struct SendBuffer {
     una: u64,
     /// Sum of the charges of all chunks and the tail.
     charged: usize,
+}
+
+/// What a connection needs only while it sends much.
+#[derive(Clone, Default)]
+struct Backlog {
+    chunks: VecDeque<Chunk>,
     /// Acknowledged full chunks, empty and ready to be filled again.
     pool: Vec<BytesMut>,
 }
 
+static NO_CHUNKS: VecDeque<Chunk> = VecDeque::new();
+
+#[derive(Clone)]
 struct Chunk {
     /// Position in the stream of the first octet.
     start: u64,
@@ -96,15 +106,28 @@ impl SendBuffer {
     /// A new allocation is as large as what the buffer already holds, within [`CHUNK`], or as
     /// `data`: single octets in a ping-pong never cost a full chunk, a backlog of small writes
     /// soon fills full ones.
-    pub fn write(&mut self, mut data: &[u8]) {
-        while !data.is_empty() {
-            if self.spare() == 0 {
-                self.open_tail(data.len());
+    pub fn write(&mut self, data: &[u8]) {
+        self.write_granted(data, |_, wanted| wanted);
+    }
+
+    /// As [`write`](SendBuffer::write), but asks `grant` before every allocation: it gets the
+    /// octets of memory held and those wanted, and says how many may be allocated. Returns how many
+    /// octets of `data` found room.
+    pub fn write_granted(
+        &mut self,
+        data: &[u8],
+        mut grant: impl FnMut(usize, usize) -> usize,
+    ) -> usize {
+        let mut rest = data;
+        while !rest.is_empty() {
+            if self.spare() == 0 && !self.open_tail(rest.len(), &mut grant) {
+                break;
             }
-            let (now, later) = data.split_at(data.len().min(self.spare()));
+            let (now, later) = rest.split_at(rest.len().min(self.spare()));
             self.tail.extend_from_slice(now);
-            data = later;
+            rest = later;
         }
+        data.len() - rest.len()
     }
 
     /// Appends all of `data` by reference; below 1 KiB by copy, which costs less.
@@ -136,7 +159,7 @@ impl SendBuffer {
         let mut at = from;
         let mut index = self.chunk_at(at);
         while at < to && out.len() < MAX_SLICES {
-            if index == self.chunks.len() {
+            if index == self.chunks().len() {
                 if ((to - at) as usize) < CRUMB {
                     out.push(Bytes::copy_from_slice(&self.tail[self.tail_range(at, to)]));
                     at = to;
@@ -146,7 +169,7 @@ impl SendBuffer {
                 // single-octet writes can make.
                 self.freeze_tail();
             }
-            let chunk = &self.chunks[index];
+            let chunk = &self.chunks()[index];
             let end = chunk.end().min(to);
             let range = (at - chunk.start) as usize..(end - chunk.start) as usize;
             out.push(chunk.bytes.slice(range));
@@ -165,7 +188,7 @@ impl SendBuffer {
             return 0;
         }
         let mut at = from;
-        for chunk in self.chunks.range(self.chunk_at(at)..) {
+        for chunk in self.chunks().range(self.chunk_at(at)..) {
             if at == to {
                 break;
             }
@@ -189,12 +212,13 @@ impl SendBuffer {
             *self = SendBuffer::default();
             return;
         }
-        while let Some(chunk) = self.chunks.front()
+        let Some(backlog) = &mut self.backlog else { return };
+        while let Some(chunk) = backlog.chunks.front()
             && chunk.end() <= self.una
         {
             self.charged -= chunk.charge;
-            if let Some(chunk) = self.chunks.pop_front() {
-                self.recycle(chunk);
+            if let Some(chunk) = backlog.chunks.pop_front() {
+                backlog.recycle(chunk);
             }
         }
     }
@@ -202,20 +226,25 @@ impl SendBuffer {
     /// Octets of memory held: whole allocations, however little of them is still unacknowledged,
     /// and the table of chunks. Slices handed out may hold chunks longer; those don't count.
     pub fn memory(&self) -> usize {
-        self.charged + self.pool.len() * CHUNK + self.chunks.capacity() * mem::size_of::<Chunk>()
+        self.charged + self.backlog.as_ref().map_or(0, |b| b.memory())
     }
 
-    /// Keeps the allocation of a full chunk, if no slice of it is out any more.
-    fn recycle(&mut self, chunk: Chunk) {
-        if chunk.charge != CHUNK || self.pool.len() >= POOL {
-            return;
-        }
-        if let Ok(mut empty) = chunk.bytes.try_into_mut() {
-            empty.clear();
-            // The chunk may be the last part of its allocation: the whole of it comes back.
-            if empty.try_reclaim(CHUNK) {
-                self.pool.push(empty);
-            }
+    #[inline]
+    fn chunks(&self) -> &VecDeque<Chunk> {
+        self.backlog.as_ref().map_or(&NO_CHUNKS, |b| &b.chunks)
+    }
+
+    /// Octets that can be written without an allocation.
+    #[inline]
+    pub fn spare(&self) -> usize {
+        self.tail.capacity() - self.tail.len()
+    }
+
+    /// Gives back what is kept for speed only.
+    pub fn release_spare(&mut self) {
+        if let Some(b) = &mut self.backlog {
+            b.pool = Vec::new();
+            b.chunks.shrink_to_fit();
         }
     }
 
@@ -223,28 +252,33 @@ impl SendBuffer {
         self.tail_start + self.tail.len() as u64
     }
 
-    fn spare(&self) -> usize {
-        self.tail.capacity() - self.tail.len()
-    }
-
     /// Index of the chunk that holds the octet at a position in the stream; one past the last
     /// chunk if the tail does.
     fn chunk_at(&self, position: u64) -> usize {
-        self.chunks.partition_point(|c| c.end() <= position)
+        self.chunks().partition_point(|c| c.end() <= position)
     }
 
     fn tail_range(&self, from: u64, to: u64) -> Range<usize> {
         (from - self.tail_start) as usize..(to - self.tail_start) as usize
     }
 
-    /// Replaces a full tail, or none, by an empty one for a write of `wanted` octets.
-    fn open_tail(&mut self, wanted: usize) {
+    /// Replaces a full tail, or none, by an empty one for a write of `wanted` octets, if it is
+    /// granted.
+    fn open_tail(&mut self, wanted: usize, grant: &mut impl FnMut(usize, usize) -> usize) -> bool {
         let size = wanted.max(self.len()).clamp(SMALLEST, CHUNK);
+        let pooled = self.backlog.as_mut().filter(|_| size == CHUNK).and_then(|b| b.pool.pop());
+        let tail = match pooled {
+            Some(tail) => tail,
+            None => match grant(self.memory(), size) {
+                0..SMALLEST => return false,
+                granted => BytesMut::with_capacity(granted.min(size)),
+            },
+        };
         self.freeze_tail();
-        let pooled = if size == CHUNK { self.pool.pop() } else { None };
-        self.tail = pooled.unwrap_or_else(|| BytesMut::with_capacity(size));
+        self.tail = tail;
         self.tail_charge = self.tail.capacity();
         self.charged += self.tail_charge;
+        true
     }
 
     /// Makes the filled part of the tail a chunk; the spare part stays the tail.
@@ -266,7 +300,29 @@ impl SendBuffer {
     fn push(&mut self, bytes: Bytes, charge: usize) {
         let chunk = Chunk { start: self.tail_start, bytes, charge };
         self.tail_start = chunk.end();
-        self.chunks.push_back(chunk);
+        self.backlog.get_or_insert_default().chunks.push_back(chunk);
+    }
+}
+
+impl Backlog {
+    fn memory(&self) -> usize {
+        mem::size_of::<Backlog>()
+            + self.pool.len() * CHUNK
+            + self.chunks.capacity() * mem::size_of::<Chunk>()
+    }
+
+    /// Keeps the allocation of a full chunk, if no slice of it is out any more.
+    fn recycle(&mut self, chunk: Chunk) {
+        if chunk.charge != CHUNK || self.pool.len() >= POOL {
+            return;
+        }
+        if let Ok(mut empty) = chunk.bytes.try_into_mut() {
+            empty.clear();
+            // The chunk may be the last part of its allocation: the whole of it comes back.
+            if empty.try_reclaim(CHUNK) {
+                self.pool.push(empty);
+            }
+        }
     }
 }
 
@@ -274,7 +330,7 @@ impl fmt::Debug for SendBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendBuffer")
             .field("len", &self.len())
-            .field("chunks", &self.chunks.len())
+            .field("chunks", &self.chunks().len())
             .field("memory", &self.memory())
             .finish()
     }

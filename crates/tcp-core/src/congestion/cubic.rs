@@ -1,6 +1,7 @@
 //! How does the window move under CUBIC (RFC 9438)? A cubic function of the time since the last
 //! reduction, never slower than Reno. All in integers: octets, and time in 2^-16 s.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::{Ack, Controller, Growth, Window};
@@ -27,7 +28,7 @@ pub struct Cubic {
     /// cwnd_prior: the window before the last reduction.
     prior: u32,
     /// The current stage of congestion avoidance, from its first ACK.
-    epoch: Option<Epoch>,
+    epoch: Option<Box<Epoch>>,
 }
 
 /// A stage of congestion avoidance.
@@ -58,7 +59,7 @@ impl Cubic {
     /// RFC 9438 4.2 to 4.5.
     fn avoid_congestion(&mut self, ack: &Ack, credit: u32) {
         let Cubic { window, w_max, prior, epoch } = self;
-        let epoch = epoch.get_or_insert_with(|| Epoch::begin(ack.now, window, *w_max));
+        let epoch = epoch.get_or_insert_with(|| Box::new(Epoch::begin(ack.now, window, *w_max)));
         epoch.resume(ack.now);
         let credit = credit.min(window.cwnd);
         epoch.follow_reno(window, *prior, credit);

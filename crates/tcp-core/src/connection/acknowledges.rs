@@ -27,6 +27,7 @@ impl Connection {
         }
         let timestamp_rtt =
             if advanced { self.rcv.timestamps.rtt(now, seg.options.timestamps) } else { None };
+        self.limit_scoreboard();
         let outcome = self.recovery.on_ack(&AckInput {
             now,
             ack: seg.ack,
@@ -53,6 +54,10 @@ impl Connection {
             self.snd.buffer_start = text_end;
             self.stats.octets_acked += u64::from(octets);
         }
+        if self.snd.una == self.snd.iss && self.recovery.is_empty() {
+            // Nothing to keep for the SYN: many a connection stays idle from here on.
+            self.recovery.release_memory();
+        }
         self.snd.una = ack;
         // Keeps up, so that it is never 2^31 behind and taken for something ahead.
         self.snd.small_end = self.snd.small_end.max(ack);
@@ -65,7 +70,7 @@ impl Connection {
         self.notify_room();
         if fin.is_some_and(|f| ack.after(f)) {
             // Keep the buffer's start behind the FIN, so that `end` stays the FIN's number.
-            self.timers.cancel(Timer::Linger);
+            self.notify(Events::DELIVERED);
             if let Phase::Synchronized(mut t) = self.phase {
                 let step = t.on_fin_acked();
                 self.phase = Phase::Synchronized(t);
@@ -77,11 +82,12 @@ impl Connection {
     /// RFC 6298 5.2 and 5.3; the user timeout runs from the last progress (MUST-21).
     fn restart_delivery_timers(&mut self, now: Instant) {
         if self.recovery.is_empty() {
+            self.recovery.release_burst();
             self.timers.cancel(Timer::Retransmit);
         } else {
             self.timers.set(Timer::Retransmit, now + self.recovery.rto().current());
         }
-        match self.options.user_timeout {
+        match self.options().user_timeout {
             Some(t) if self.has_undelivered() => self.timers.set(Timer::UserTimeout, now + t),
             _ => self.timers.cancel(Timer::UserTimeout),
         }
@@ -141,14 +147,14 @@ impl Connection {
     /// every ACK would cost more than it brings.
     pub(super) fn notify_room(&mut self) {
         self.tune_send_buffer();
-        if self.snd.buffer.len() <= self.snd.limit / 3 * 2 {
+        if self.snd.buffer.len() <= self.snd.limit / 3 * 2 && self.may_grow() {
             self.notify(Events::WRITABLE);
         }
     }
 
     /// The buffer holds two congestion windows, so that an ACK always finds something to send.
     fn tune_send_buffer(&mut self) {
-        if self.options.send_buffer.is_none() {
+        if self.options().send_buffer.is_none() && self.may_tune() {
             let wanted = (self.congestion.window() as usize).saturating_mul(2);
             self.snd.limit = self.snd.limit.max(wanted.min(self.config.send_buffer.max));
         }

@@ -3,7 +3,10 @@
 
 mod acknowledges;
 mod arrives;
+#[cfg(feature = "explore")]
+mod canonical;
 mod info;
+mod memory;
 mod opening;
 mod phase;
 mod plan;
@@ -15,12 +18,15 @@ mod user;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ops::BitOr;
+use core::time::Duration;
 
-use crate::config::{SocketOptions, TcpConfig};
+use crate::config::{Linger2, SocketOptions, TcpConfig};
 use crate::congestion::Congestion;
 use crate::error::{DropReason, End, Unreachable};
+use crate::memory::Account;
 use crate::receive::ReceiveSpace;
 use crate::recovery::{Recovery, RecoveryConfig};
 use crate::send::SendSpace;
@@ -33,9 +39,8 @@ pub use plan::SendReason;
 pub use timers::{Deadline, Timer};
 pub use transmit::{Limits, Transmit};
 
-pub(crate) use opening::PassiveHandshake;
+pub(crate) use opening::{PassiveHandshake, SynAckSent, default_mss};
 pub(crate) use transmit::advertised_mss;
-pub(crate) use user::buffer_limit;
 
 pub(crate) use phase::{Phase, Step, Teardown};
 pub(crate) use timers::Timers;
@@ -51,6 +56,7 @@ pub(crate) use timers::Timers;
 /// [`poll_transmit`](Self::poll_transmit) until it returns `None`, then look at
 /// [`poll_timeout`](Self::poll_timeout) and [`take_events`](Self::take_events). Draining late
 /// merges packets; it breaks nothing.
+#[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct Connection {
     tuple: Tuple,
@@ -61,7 +67,8 @@ pub struct Connection {
     congestion: Congestion,
     timers: Timers,
     config: Arc<TcpConfig>,
-    options: SocketOptions,
+    /// What differs from the configuration's options.
+    own_options: Option<Box<SocketOptions>>,
     negotiated: Negotiated,
     /// A packet that no other state implies.
     owed: Owed,
@@ -80,6 +87,10 @@ pub struct Connection {
     retransmit_first: bool,
     /// The cork's 200 ms are over.
     uncorked: bool,
+    /// A writer found no memory.
+    awaits_memory: bool,
+    /// What the buffers hold of the stack's memory.
+    account: Account,
     opened_at: Instant,
     last_sent: Instant,
     last_received: Instant,
@@ -87,7 +98,7 @@ pub struct Connection {
 }
 
 /// What the two SYNs agreed on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct Negotiated {
     /// Selective acknowledgement (RFC 2018).
     pub sack: bool,
@@ -97,7 +108,7 @@ pub struct Negotiated {
     pub window_scaling: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Owed {
     Nothing,
     /// A challenge ACK, or the answer to an unacceptable segment.
@@ -106,14 +117,14 @@ enum Owed {
     Reset,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Probe {
     Window,
     Keepalive,
 }
 
 /// Who reads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Reader {
     /// The application holds the connection.
     Here,
@@ -175,6 +186,8 @@ impl Events {
     pub const TIME_WAIT: Events = Events(32);
     /// A soft error was recorded (MUST-47).
     pub const SOFT_ERROR: Events = Events(64);
+    /// Our FIN is acknowledged, and so is all that was written before it.
+    pub const DELIVERED: Events = Events(128);
 
     /// Whether all of `other` are in the set.
     pub const fn contains(self, other: Events) -> bool {
@@ -221,9 +234,12 @@ impl Connection {
         now: Instant,
         tuple: Tuple,
         phase: Phase,
-        snd: SendSpace,
+        mut snd: SendSpace,
         config: Arc<TcpConfig>,
     ) -> Connection {
+        let mut rcv = ReceiveSpace::new(config.receive_buffer);
+        rcv.limit = config.first_receive_limit();
+        snd.limit = config.first_send_limit();
         let recovery = Recovery::new(&RecoveryConfig {
             rto_initial: config.rto_initial,
             rto_min: config.rto_min,
@@ -235,11 +251,13 @@ impl Connection {
             tuple,
             phase,
             snd,
-            rcv: ReceiveSpace::new(config.receive_buffer),
+            rcv,
             recovery,
             congestion: Congestion::new(config.congestion, mss),
             timers: Timers::new(),
-            options: config.options.clone(),
+            // The application may have written zero for "none".
+            own_options: (config.options.user_timeout == Some(Duration::ZERO))
+                .then(|| Box::new(config.options.clone().normalized())),
             config,
             negotiated: Negotiated::default(),
             owed: Owed::Nothing,
@@ -253,6 +271,8 @@ impl Connection {
             probe_backoff: 0,
             retransmit_first: false,
             uncorked: false,
+            awaits_memory: false,
+            account: Account::default(),
             opened_at: now,
             last_sent: now,
             last_received: now,
@@ -308,6 +328,8 @@ impl Connection {
         self.phase = Phase::Ended(end);
         self.timers.cancel_all();
         self.snd.buffer = crate::buffer::SendBuffer::new();
+        self.recovery.forget();
+        self.settle_memory();
         self.probe = None;
         if self.owed != Owed::Reset {
             self.owed = Owed::Nothing;
@@ -338,10 +360,17 @@ impl Connection {
 
     /// An orphan does not wait for the peer's FIN for ever.
     fn arm_fin_wait2(&mut self, now: Instant) {
-        if self.state() == State::FinWait2 && self.reader == Reader::Gone {
-            self.timers.set_if_idle(Timer::FinWait2, now + self.config.fin_wait2_timeout);
-            self.timers.cancel(Timer::Linger);
+        if self.state() != State::FinWait2 || self.reader != Reader::Gone {
+            return;
         }
+        let wait = match self.options().linger2 {
+            Linger2::Never => return self.finish_with_reset(End::Aborted),
+            Linger2::Seconds(s) if s > 0 => Duration::from_secs(s.min(LINGER2_MAX).into()),
+            Linger2::Stack | Linger2::Seconds(_) => self.config.fin_wait2_timeout,
+        };
+        // A FIN that is lost has to have the time to come again; as Linux.
+        let rto = self.recovery.rto().current();
+        self.timers.set_if_idle(Timer::FinWait2, now + wait.max(rto * 7 / 2));
     }
 
     /// The sequence number a reset of ours carries: SND.NXT (RFC 9293 3.10.5).
@@ -349,6 +378,9 @@ impl Connection {
         self.snd.nxt
     }
 }
+
+/// Linux: `TCP_FIN_TIMEOUT_MAX`, in seconds.
+const LINGER2_MAX: u16 = 120;
 
 /// Octets of the timestamps option with its padding.
 pub(crate) const TIMESTAMP_OPTION: u32 = 12;

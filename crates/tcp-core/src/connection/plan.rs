@@ -145,8 +145,8 @@ impl Connection {
             max_payload: self.max_payload(limits, mss),
             max_wnd: s.max_wnd,
             small_in_flight: s.small_end.after(s.una),
-            nodelay: self.options.nodelay || fin_unsent || self.probe == Some(Probe::Window),
-            cork: self.options.cork && !self.uncorked && !fin_unsent,
+            nodelay: self.options().nodelay || fin_unsent || self.probe == Some(Probe::Window),
+            cork: self.options().cork && !self.uncorked && !fin_unsent,
         };
         let len = match offer.decide() {
             Ok(len) => len,

@@ -1,6 +1,8 @@
 //! A deadline was reached: what now? Retransmission, probes, keepalive and the ends of patience
 //! (RFC 9293 3.8, 3.10.8; RFC 6298 5), and what ICMP says (RFC 9293 3.9.2.2, RFC 5927).
 
+use core::time::Duration;
+
 use super::{Connection, End, Events, Phase, Probe, Reader, State, Timer};
 use crate::congestion::Controller;
 use crate::error::IcmpError;
@@ -18,9 +20,9 @@ impl Connection {
                 Timer::Cork => self.uncorked = true,
                 Timer::Keepalive => self.on_keepalive_timeout(now),
                 Timer::UserTimeout => self.give_up(),
-                // The peer's side of an orphan is not worth waiting for any longer.
+                // The peer's side of an orphan is not worth waiting for any longer. Linux says
+                // nothing either; what the peer still sends is answered by a reset.
                 Timer::FinWait2 | Timer::TimeWait => self.finish(End::Closed),
-                Timer::Linger => self.finish_with_reset(End::Aborted),
                 Timer::Trim => self.trim(now),
             }
         }
@@ -59,7 +61,7 @@ impl Connection {
             self.config.syn_retries
         } else if self.reader == Reader::Gone {
             self.config.orphan_retries
-        } else if self.options.user_timeout.is_some() {
+        } else if self.options().user_timeout.is_some() {
             // MUST-21: the application's R2 is a time, and takes the place of ours.
             u32::MAX
         } else {
@@ -101,28 +103,37 @@ impl Connection {
     /// Turns keepalive on, if the application asked for it (MAY-5).
     pub(super) fn arm_keepalive(&mut self, now: Instant) {
         let live = matches!(self.phase, Phase::Synchronized(_)) && self.state() != State::TimeWait;
-        if self.options.keepalive_on && live {
-            self.timers.set(Timer::Keepalive, now + self.options.keepalive.idle);
+        if self.options().keepalive_on && live {
+            let idle = at_least_a_tick(self.options().keepalive.idle);
+            self.timers.set(Timer::Keepalive, now + idle);
         } else {
             self.timers.cancel(Timer::Keepalive);
         }
     }
 
     fn on_keepalive_timeout(&mut self, now: Instant) {
-        let k = self.options.keepalive;
-        let due = self.last_received + k.idle;
+        let k = self.options().keepalive;
+        let due = self.last_received + at_least_a_tick(k.idle);
         // MUST-26: only when nothing is outstanding and nothing was received for the interval.
         if self.has_undelivered() {
-            self.timers.set(Timer::Keepalive, now + k.idle);
+            self.timers.set(Timer::Keepalive, now + at_least_a_tick(k.idle));
         } else if now < due {
             self.timers.set(Timer::Keepalive, due);
-        } else if self.probes >= k.count {
-            // MUST-29: only after `count` probes without an answer.
+        } else if self.probed_in_vain(now) {
             self.finish_with_reset(End::TimedOut);
         } else {
             self.probes += 1;
             self.probe = Some(Probe::Keepalive);
-            self.timers.set(Timer::Keepalive, now + k.interval);
+            self.timers.set(Timer::Keepalive, now + at_least_a_tick(k.interval));
+        }
+    }
+
+    /// MUST-29: only after `count` probes without an answer; with a user timeout after that time,
+    /// as on Linux, and after one probe at least.
+    fn probed_in_vain(&self, now: Instant) -> bool {
+        match self.options().user_timeout {
+            Some(t) => self.probes > 0 && now.since(self.last_received) >= t,
+            None => self.probes >= self.options().keepalive.count.max(1),
         }
     }
 
@@ -145,7 +156,7 @@ impl Connection {
                 } else {
                     // MUST-56; RFC 5927 5.2: in a synchronized state hard errors are soft too.
                     self.soft_error = Some(u);
-                    if self.options.report_soft_errors {
+                    if self.options().report_soft_errors {
                         // MUST-47, SHLD-25
                         self.notify(Events::SOFT_ERROR);
                     }
@@ -165,4 +176,9 @@ impl Connection {
             self.congestion.set_mss(mss);
         }
     }
+}
+
+/// A time that the application set: zero would be due for ever.
+fn at_least_a_tick(d: Duration) -> Duration {
+    d.max(Duration::from_millis(1))
 }

@@ -1,6 +1,8 @@
 //! What will happen when? One slot for each kind of deadline of a connection; back-off lives with
 //! the estimators, not here (RFC 9293 3.8, 3.10.8).
 
+use alloc::boxed::Box;
+
 use crate::Instant;
 
 /// The deadlines a connection can have.
@@ -23,8 +25,6 @@ pub enum Timer {
     FinWait2,
     /// 2MSL (RFC 9293 3.6.1).
     TimeWait,
-    /// `SO_LINGER` with a time: reset what is not delivered by then.
-    Linger,
     /// A large empty receive ring is given back once the connection has gone quiet.
     Trim,
 }
@@ -39,7 +39,6 @@ const ALL: [Timer; COUNT] = [
     Timer::UserTimeout,
     Timer::FinWait2,
     Timer::TimeWait,
-    Timer::Linger,
     Timer::Trim,
 ];
 
@@ -55,7 +54,6 @@ impl Timer {
             Timer::UserTimeout => "user-timeout",
             Timer::FinWait2 => "fin-wait-2",
             Timer::TimeWait => "time-wait",
-            Timer::Linger => "linger",
             Timer::Trim => "trim",
         }
     }
@@ -70,18 +68,37 @@ pub struct Deadline {
     pub timer: Timer,
 }
 
+/// The first of them stand in the connection, the others in a box that few connections need.
+const OFTEN: usize = Timer::Cork as usize + 1;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Timers {
-    slots: [Instant; COUNT],
+    often: [Instant; OFTEN],
+    seldom: Option<Box<[Instant; COUNT - OFTEN]>>,
 }
 
 impl Timers {
     pub(crate) const fn new() -> Timers {
-        Timers { slots: [Instant::FAR_FUTURE; COUNT] }
+        Timers { often: [Instant::FAR_FUTURE; OFTEN], seldom: None }
+    }
+
+    #[inline]
+    fn slot(&self, timer: Timer) -> Instant {
+        let i = timer as usize;
+        if i < OFTEN {
+            return self.often[i];
+        }
+        self.seldom.as_ref().map_or(Instant::FAR_FUTURE, |all| all[i - OFTEN])
     }
 
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
-        self.slots[timer as usize] = at;
+        let i = timer as usize;
+        if i < OFTEN {
+            self.often[i] = at;
+        } else if self.seldom.is_some() || at != Instant::FAR_FUTURE {
+            let none = || Box::new([Instant::FAR_FUTURE; COUNT - OFTEN]);
+            self.seldom.get_or_insert_with(none)[i - OFTEN] = at;
+        }
     }
 
     pub(crate) fn set_if_idle(&mut self, timer: Timer, at: Instant) {
@@ -91,24 +108,26 @@ impl Timers {
     }
 
     pub(crate) fn cancel(&mut self, timer: Timer) {
-        self.slots[timer as usize] = Instant::FAR_FUTURE;
+        self.set(timer, Instant::FAR_FUTURE);
     }
 
     pub(crate) fn cancel_all(&mut self) {
-        self.slots = [Instant::FAR_FUTURE; COUNT];
+        *self = Timers::new();
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.slots[timer as usize] != Instant::FAR_FUTURE
+        self.slot(timer) != Instant::FAR_FUTURE
     }
 
     pub(crate) fn at(&self, timer: Timer) -> Option<Instant> {
-        self.is_set(timer).then(|| self.slots[timer as usize])
+        self.is_set(timer).then(|| self.slot(timer))
     }
 
     pub(crate) fn earliest(&self) -> Option<Deadline> {
-        ALL.into_iter()
-            .map(|timer| Deadline { at: self.slots[timer as usize], timer })
+        let some = if self.seldom.is_some() { COUNT } else { OFTEN };
+        ALL[..some]
+            .iter()
+            .map(|timer| Deadline { at: self.slot(*timer), timer: *timer })
             .min_by_key(|d| d.at)
             .filter(|d| d.at != Instant::FAR_FUTURE)
     }
@@ -117,7 +136,7 @@ impl Timers {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Deadline> + '_ {
         ALL.into_iter()
             .filter(|t| self.is_set(*t))
-            .map(|timer| Deadline { at: self.slots[timer as usize], timer })
+            .map(|timer| Deadline { at: self.slot(timer), timer })
     }
 
     /// Takes one deadline that has passed.

@@ -78,6 +78,7 @@ impl Connection {
         }
         let syn = plan.flags.contains(Flags::SYN);
         let acks = plan.flags.contains(Flags::ACK);
+        self.look_at_memory();
         let window = match plan.reason {
             SendReason::Reset => 0,
             _ if syn => self.rcv.syn_window_field(),
@@ -221,13 +222,14 @@ impl Connection {
         let rto = self.recovery.rto().current();
         self.timers.set_if_idle(Timer::Retransmit, now + rto);
         self.timers.cancel(Timer::Probe);
-        if let Some(t) = self.options.user_timeout {
+        if let Some(t) = self.options().user_timeout {
             self.timers.set_if_idle(Timer::UserTimeout, now + t);
         }
     }
 
     /// Nothing more goes now: arms the timers that make sure something does later.
     fn settle(&mut self, now: Instant, hold: Hold) {
+        self.settle_memory();
         // What recovery has left waits for the congestion window too, whether or not new text does.
         self.snd.cwnd_limited = matches!(hold, Hold::Congestion | Hold::SuperSegment)
             || self.recovery.next_retransmission().is_some();
@@ -247,7 +249,7 @@ impl Connection {
                 let base = self.recovery.rto().current();
                 let wait = base.saturating_mul(1 << self.probe_backoff).min(self.config.rto_max);
                 self.timers.set_if_idle(Timer::Probe, now + wait);
-                if let Some(t) = self.options.user_timeout {
+                if let Some(t) = self.options().user_timeout {
                     self.timers.set_if_idle(Timer::UserTimeout, now + t);
                 }
             }

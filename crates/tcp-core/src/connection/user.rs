@@ -1,11 +1,13 @@
 //! The application calls: write, read, close, abort, and its options (RFC 9293 3.9.1, 3.10.2 to
 //! 3.10.6).
 
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 
 use super::{Connection, End, Events, Phase, Reader, State, Timer};
 use crate::Instant;
-use crate::config::{Linger, SocketOptions};
+use crate::config::{Linger, SocketOptions, buffer_limit};
 use crate::error::{Unreachable, UserError};
 
 /// How long a cork may hold a partial segment (MUST-60); Linux: 200 ms.
@@ -18,14 +20,6 @@ const SMALL_RING: usize = 8 << 10;
 /// How long nothing must arrive before a large empty ring is given back.
 const QUIET: core::time::Duration = core::time::Duration::from_secs(1);
 
-/// Bounds of a buffer limit that an application sets: below, nothing would move; above, sequence
-/// numbers would be ambiguous (RFC 7323 2.3). Linux's lower bound is about 2 KiB.
-const BUFFER_BOUNDS: (usize, usize) = (1 << 10, 1 << 30);
-
-pub(crate) fn buffer_limit(wanted: usize) -> usize {
-    wanted.clamp(BUFFER_BOUNDS.0, BUFFER_BOUNDS.1)
-}
-
 impl Connection {
     /// Copies as much of `data` as there is room for into the send buffer (RFC 9293 3.10.2).
     /// An empty `data` is written at once, if writing is possible at all.
@@ -35,10 +29,8 @@ impl Connection {
     /// `BrokenPipe` after our close, `Ended` after a failure.
     pub fn write(&mut self, now: Instant, data: &[u8]) -> Result<usize, UserError> {
         let room = self.room(data.len())?;
-        let n = room.min(data.len());
-        self.snd.buffer.write(&data[..n]);
-        self.after_write(now);
-        Ok(n)
+        let n = self.write_affordable(&data[..room.min(data.len())]);
+        self.after_write(now, n, data.len())
     }
 
     /// Like [`write`](Self::write), but by reference: nothing is copied. Takes a prefix of `data`
@@ -48,9 +40,9 @@ impl Connection {
     /// As [`write`](Self::write).
     pub fn write_bytes(&mut self, now: Instant, data: &mut Bytes) -> Result<usize, UserError> {
         let n = self.room(data.len())?.min(data.len());
+        let n = self.affordable_reference(n);
         self.snd.buffer.write_bytes(data.split_to(n));
-        self.after_write(now);
-        Ok(n)
+        self.after_write(now, n, data.len())
     }
 
     /// Whether a write would find room, or an error.
@@ -58,7 +50,13 @@ impl Connection {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn check_writable(&self) -> Result<(), UserError> {
-        self.room(1).map(|_| ())
+        self.room(1)?;
+        if self.may_grow() { Ok(()) } else { Err(UserError::WouldBlock) }
+    }
+
+    /// Whether the buffer's limit leaves room.
+    pub(super) fn has_room(&self) -> bool {
+        self.room(1).is_ok()
     }
 
     fn room(&self, wanted: usize) -> Result<usize, UserError> {
@@ -77,10 +75,17 @@ impl Connection {
         if room == 0 && wanted > 0 { Err(UserError::WouldBlock) } else { Ok(room) }
     }
 
-    fn after_write(&mut self, now: Instant) {
-        if let Some(t) = self.options.user_timeout {
+    /// `n` octets were taken, of more if memory was short.
+    fn after_write(&mut self, now: Instant, n: usize, more: usize) -> Result<usize, UserError> {
+        self.settle_memory();
+        if n == 0 && more > 0 {
+            self.awaits_memory = true;
+            return Err(UserError::WouldBlock);
+        }
+        if let Some(t) = self.options().user_timeout {
             self.timers.set_if_idle(Timer::UserTimeout, now + t);
         }
+        Ok(n)
     }
 
     /// Reads what has arrived in order (RFC 9293 3.10.3); 0 means that the peer has closed.
@@ -178,6 +183,11 @@ impl Connection {
         self.rcv.fin_received()
     }
 
+    /// The peer has acknowledged our FIN and all that was written before it.
+    pub fn is_delivered(&self) -> bool {
+        self.snd.fin_seq().is_some_and(|fin| self.snd.una.after(fin))
+    }
+
     /// We have closed our direction.
     pub fn write_closed(&self) -> bool {
         self.snd.fin_queued
@@ -187,19 +197,20 @@ impl Connection {
         if n == 0 {
             return;
         }
-        if self.options.receive_buffer.is_none() {
+        if self.options().receive_buffer.is_none() && self.may_tune() {
             let rtt = self.recovery.rtt().smoothed().unwrap_or_default();
             self.rcv.tune(now, rtt, self.config.receive_buffer);
         }
-        self.offer_room();
         if self.rcv.buffer.readable() == 0 {
             self.release_ring(now);
+            self.settle_memory();
         }
+        self.offer_room();
     }
 
     /// An idle connection holds no buffer; a busy one is not made to allocate for every batch.
     fn release_ring(&mut self, now: Instant) {
-        if self.rcv.buffer.memory() <= SMALL_RING {
+        if self.rcv.buffer.memory() <= SMALL_RING || !self.may_tune() {
             self.rcv.buffer.release_if_empty();
         } else if self.timers.is_set(Timer::Trim) {
             // Busy a moment ago: the timer decides.
@@ -212,6 +223,7 @@ impl Connection {
         if now.since(self.last_received) >= QUIET {
             // If text is unread, reading the last of it releases the ring.
             self.rcv.buffer.release_if_empty();
+            self.settle_memory();
         } else {
             self.timers.set(Timer::Trim, now + QUIET);
         }
@@ -256,7 +268,8 @@ impl Connection {
     }
 
     /// The application lets go of the connection: it closes in the background, or is reset if
-    /// text is unread (SHLD-3) or linger says so.
+    /// text is unread (SHLD-3) or linger is zero. Whoever wants to wait for the delivery, as
+    /// linger may say, waits for [`Events::DELIVERED`] or [`Events::ENDED`].
     pub fn close(&mut self, now: Instant) {
         self.reader = Reader::Gone;
         match self.phase {
@@ -277,13 +290,13 @@ impl Connection {
             self.finish_with_reset(End::Aborted);
             return;
         }
-        match self.options.linger {
-            Linger::For(d) if d.is_zero() => {
-                self.abort();
-                return;
-            }
-            Linger::For(d) => self.timers.set(Timer::Linger, now + d),
-            Linger::Background => {}
+        if self.options().linger == Linger::For(core::time::Duration::ZERO) {
+            self.abort();
+            return;
+        }
+        if self.is_orphan_too_dear() {
+            self.finish_with_reset(End::Aborted);
+            return;
         }
         self.snd.fin_queued = true;
         self.on_close_in_order();
@@ -306,26 +319,40 @@ impl Connection {
         }
     }
 
+    /// There is no room for a connection whose application is gone: a reset tells the peer, in
+    /// every state but TIME-WAIT, which needs none.
+    pub fn drop_orphan(&mut self) {
+        match self.state() {
+            State::Closed | State::TimeWait => {}
+            State::SynSent => self.finish(End::Aborted),
+            _ => self.finish_with_reset(End::Aborted),
+        }
+    }
+
     fn discard_received(&mut self) {
         let left = self.rcv.buffer.readable();
         self.rcv.buffer.consume(left);
         self.rcv.buffer.release_if_empty();
+        self.settle_memory();
     }
 
     /// The options as they are.
     pub fn options(&self) -> &SocketOptions {
-        &self.options
+        self.own_options.as_deref().unwrap_or(&self.config.options)
     }
 
     /// Changes options; the change takes effect at once.
     pub fn set_options(&mut self, now: Instant, change: impl FnOnce(&mut SocketOptions)) {
-        let was = self.options.clone();
-        change(&mut self.options);
+        let was = self.options().clone();
+        let mut o = was.clone();
+        change(&mut o);
+        let o = o.normalized();
+        // Most connections keep the configuration's, and share them.
+        self.own_options = (o != self.config.options).then(|| Box::new(o.clone()));
         if matches!(self.phase, Phase::Ended(_)) {
             // Nothing runs any more; a timer armed now would end it a second time.
             return;
         }
-        let o = &self.options;
         if o.quickack && !was.quickack && self.rcv.ack.due() != crate::receive::Due::No {
             self.rcv.ack.now();
         }
@@ -338,13 +365,13 @@ impl Connection {
         if (o.keepalive_on, o.keepalive) != (was.keepalive_on, was.keepalive) {
             self.arm_keepalive(now.min(self.last_received.max(self.opened_at)));
         }
-        if self.options.user_timeout != was.user_timeout {
-            match self.options.user_timeout {
+        if self.options().user_timeout != was.user_timeout {
+            match self.options().user_timeout {
                 Some(t) if self.has_undelivered() => self.timers.set(Timer::UserTimeout, now + t),
                 _ => self.timers.cancel(Timer::UserTimeout),
             }
         }
-        if !self.options.cork {
+        if !self.options().cork {
             self.timers.cancel(Timer::Cork);
             self.uncorked = false;
         }
@@ -353,16 +380,17 @@ impl Connection {
 
     /// A larger buffer lets a writer or the peer go on that found the smaller one full.
     fn after_buffer_change(&mut self, send: Option<usize>, receive: Option<usize>) {
-        if self.options.send_buffer != send {
+        if self.options().send_buffer != send {
             self.notify_room();
         }
-        if self.options.receive_buffer != receive {
+        if self.options().receive_buffer != receive {
             self.offer_room();
         }
     }
 
     /// Tells the peer of a larger window, if that is due.
     fn offer_room(&mut self) {
+        self.look_at_memory();
         if let Phase::Synchronized(t) = self.phase
             && t.peer_may_send()
             && self.rcv.update_is_due(self.rcv.segment_size)

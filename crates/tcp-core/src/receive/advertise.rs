@@ -16,7 +16,7 @@ impl ReceiveSpace {
     fn renew_edge(&mut self, mss: u32) -> SeqNum {
         let edge = self.nxt + self.free() as u32;
         // MUST-39: the edge moves by at least min(half of the buffer, one MSS), or stays.
-        let step = ((self.limit / 2) as u32).min(mss);
+        let step = ((self.ceiling() / 2) as u32).min(mss);
         if edge.after(self.edge) && edge.distance_from(self.edge) >= step {
             self.edge = edge;
         }
@@ -48,7 +48,12 @@ impl ReceiveSpace {
 
     /// Room in the buffer that a window can express.
     fn free(&self) -> usize {
-        self.limit.saturating_sub(self.buffer.readable()).min(self.most())
+        self.ceiling().saturating_sub(self.buffer.readable()).min(self.most())
+    }
+
+    /// How much the buffer may hold: its limit, or less while memory is short.
+    fn ceiling(&self) -> usize {
+        self.limit.min(self.affordable)
     }
 
     /// The largest window of this connection's scale.
@@ -59,7 +64,7 @@ impl ReceiveSpace {
     /// Whether reading has opened the window enough to tell a peer that may be blocked.
     pub(crate) fn update_is_due(&self, mss: u32) -> bool {
         let free = self.free();
-        let half = self.limit.min(self.most()) / 2;
+        let half = self.ceiling().min(self.most()) / 2;
         let offered = self.window() as usize;
         let gain = free.saturating_sub(offered);
         offered < half && gain >= half.min(mss as usize * 2)

@@ -14,7 +14,7 @@ use crate::wire::SackBlock;
 use crate::{Instant, SeqNum};
 
 /// The receive sequence space.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ReceiveSpace {
     /// RCV.NXT.
     pub(crate) nxt: SeqNum,
@@ -30,6 +30,8 @@ pub(crate) struct ReceiveSpace {
     pub(crate) fin: Option<SeqNum>,
     /// How much the buffer may hold now.
     pub(crate) limit: usize,
+    /// How much of that memory allows, as last seen.
+    pub(crate) affordable: usize,
     /// Size of the peer's full segments as seen (for "every second full-sized segment").
     pub(crate) segment_size: u32,
     /// When to acknowledge.
@@ -54,6 +56,7 @@ impl ReceiveSpace {
             buffer: ReceiveBuffer::new(),
             fin: None,
             limit: limits.initial,
+            affordable: usize::MAX,
             segment_size: 536,
             ack: AckPolicy::new(),
             timestamps: TimestampState::default(),

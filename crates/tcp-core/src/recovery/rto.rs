@@ -25,9 +25,10 @@ const GRANULARITY: Duration = Duration::from_millis(1);
 /// as SRTT exceeds it.
 #[derive(Debug, Clone)]
 pub struct Rto {
-    base: Duration,
-    min: Duration,
-    max: Duration,
+    /// In nanoseconds, as the bounds: a connection is to be small.
+    base: u64,
+    min: u64,
+    max: u64,
     /// How often [`base`](Self::base) is doubled.
     backoff: u8,
 }
@@ -36,18 +37,19 @@ impl Rto {
     /// A timeout of `initial` until the first measurement, with `min` below its variation term and
     /// never above `max`.
     pub fn new(initial: Duration, min: Duration, max: Duration) -> Rto {
+        let (initial, min, max) = (nanos(initial), nanos(min), nanos(max));
         Rto { base: initial.min(max), min: min.min(max), max, backoff: 0 }
     }
 
     /// The timeout to arm now, back-off included.
     pub fn current(&self) -> Duration {
         // RFC 6298 2.5: the maximum bounds the backed-off value too.
-        self.base.saturating_mul(1 << self.backoff).min(self.max)
+        Duration::from_nanos(self.base.saturating_mul(1 << self.backoff).min(self.max))
     }
 
     /// The timeout without back-off.
     pub fn base(&self) -> Duration {
-        self.base
+        Duration::from_nanos(self.base)
     }
 
     /// How many times in a row the timer has fired.
@@ -60,14 +62,14 @@ impl Rto {
     pub fn on_sample(&mut self, rtt: &RttEstimator) {
         let (Some(srtt), Some(var)) = (rtt.smoothed(), rtt.variation()) else { return };
         // RFC 6298 2.3: SRTT + max(G, K * RTTVAR), K = 4
-        let margin = var.saturating_mul(4).max(self.min).max(GRANULARITY);
-        self.base = srtt.saturating_add(margin).min(self.max);
+        let margin = nanos(var).saturating_mul(4).max(self.min).max(nanos(GRANULARITY));
+        self.base = nanos(srtt).saturating_add(margin).min(self.max);
         self.on_progress();
     }
 
     /// The timer fired: doubles the timeout (RFC 6298 5.5, MUST-19), up to the maximum.
     pub fn on_timeout(&mut self) {
-        if self.current() < self.max {
+        if nanos(self.current()) < self.max {
             // 2^31 times the least base is beyond any sensible maximum.
             self.backoff = (self.backoff + 1).min(31);
         }
@@ -81,9 +83,14 @@ impl Rto {
     /// Data transfer begins and the SYN had timed out: at least 3 s from here to the first
     /// measurement (RFC 6298 5.7).
     pub fn on_syn_timed_out(&mut self) {
-        self.base = self.base.max(AFTER_LOST_SYN).min(self.max);
+        self.base = self.base.max(nanos(AFTER_LOST_SYN)).min(self.max);
         self.backoff = 0;
     }
+}
+
+/// 584 years at most.
+fn nanos(d: Duration) -> u64 {
+    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -143,6 +150,6 @@ mod tests {
         let mut rtt = RttEstimator::new();
         rtt.on_sample(ms(1), 1);
         rto.on_sample(&rtt);
-        assert_eq!(rto.current(), Duration::MAX);
+        assert_eq!(rto.current(), Duration::from_nanos(u64::MAX), "584 years are for ever");
     }
 }

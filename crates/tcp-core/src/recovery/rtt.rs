@@ -2,6 +2,7 @@
 //! Which segments may be measured is decided by the scoreboard (Karn), what follows for the timer
 //! by [`Rto`](super::rto::Rto).
 
+use core::num::NonZeroU64;
 use core::time::Duration;
 
 /// The smoothed round-trip time and its variation (RFC 6298 2).
@@ -16,7 +17,12 @@ struct Estimate {
     srtt: u64,
     rttvar: u64,
     min: u64,
-    latest: u64,
+    /// Plus one: an estimate that is never zero makes the `Option` around it free.
+    latest: NonZeroU64,
+}
+
+fn plus_one(n: u64) -> NonZeroU64 {
+    NonZeroU64::MIN.saturating_add(n)
 }
 
 /// Longer samples are cut to this (18 minutes), so that sums stay far from overflow.
@@ -35,8 +41,12 @@ impl RttEstimator {
         let latest = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX).min(LONGEST_SAMPLE);
         let Some(e) = &mut self.estimate else {
             // RFC 6298 2.2: the first sample sets both.
-            self.estimate =
-                Some(Estimate { srtt: latest, rttvar: latest / 2, min: latest, latest });
+            self.estimate = Some(Estimate {
+                srtt: latest,
+                rttvar: latest / 2,
+                min: latest,
+                latest: plus_one(latest),
+            });
             return;
         };
         // RFC 6298 2.3: RTTVAR first, it needs the old SRTT; alpha = 1/8, beta = 1/4.
@@ -44,7 +54,7 @@ impl RttEstimator {
         e.rttvar = step(e.rttvar, e.srtt.abs_diff(latest), 4 * n);
         e.srtt = step(e.srtt, latest, 8 * n);
         e.min = e.min.min(latest);
-        e.latest = latest;
+        e.latest = plus_one(latest);
     }
 
     /// SRTT; `None` before the first sample.
@@ -64,7 +74,7 @@ impl RttEstimator {
 
     /// The last sample.
     pub fn latest(&self) -> Option<Duration> {
-        self.estimate.map(|e| Duration::from_nanos(e.latest))
+        self.estimate.map(|e| Duration::from_nanos(e.latest.get() - 1))
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) const MAX_RECORDS: usize = 16_384;
 /// [`Scoreboard::next_lost`] stops joining records at this length; no packet is longer.
 const LONGEST_RANGE: u32 = 65_535;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Fate {
     InFlight,
     Sacked,
@@ -90,7 +90,7 @@ impl Delivery {
 }
 
 /// The octets from SND.UNA to the highest sent, without gap, in order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Scoreboard {
     records: VecDeque<Record>,
     /// Octets in records of that fate.
@@ -102,6 +102,8 @@ pub(super) struct Scoreboard {
     first_lost: SeqNum,
     /// Below this every record that could be inferred lost has been.
     evaluated: SeqNum,
+    /// By how much the bound of the records is lowered.
+    withheld: u16,
 }
 
 impl Scoreboard {
@@ -137,7 +139,7 @@ impl Scoreboard {
         if len == 0 {
             return;
         }
-        let full = self.records.len() >= MAX_RECORDS;
+        let full = self.records.len() >= self.most_records();
         let new = Record {
             sent_at: now,
             start,
@@ -230,7 +232,7 @@ impl Scoreboard {
     pub(super) fn on_sack(&mut self, block: SackBlock, delivery: &mut Delivery) {
         let Some((start, end)) = self.unreported_part(block) else { return };
         // Hostile patterns can't make records without bound.
-        if self.records.len() + 2 > MAX_RECORDS && (self.cuts(start) || self.cuts(end)) {
+        if self.records.len() + 2 > self.most_records() && (self.cuts(start) || self.cuts(end)) {
             return;
         }
         self.highest_sacked = if self.sacked == 0 { end } else { self.highest_sacked.max(end) };
@@ -373,7 +375,35 @@ impl Scoreboard {
         Some((self.first_lost, len))
     }
 
+    /// Octets of memory held.
+    #[inline]
+    pub(super) fn memory(&self) -> usize {
+        self.records.capacity() * size_of::<Record>()
+    }
+
+    pub(super) fn set_record_limit(&mut self, limit: Option<usize>) {
+        self.withheld = limit.map_or(0, |n| MAX_RECORDS.saturating_sub(n)) as u16;
+    }
+
+    fn most_records(&self) -> usize {
+        MAX_RECORDS - usize::from(self.withheld)
+    }
+
     /// Gives back the memory that a burst has left, for a connection that went idle.
+    #[cfg(feature = "explore")]
+    pub(super) fn canonical<H: core::hash::Hasher>(&self, now: Option<Instant>, h: &mut H) {
+        use core::hash::Hash;
+        // The rest are sums over the records and places to go on from.
+        let Scoreboard { records, highest_sacked, first_lost: _, evaluated, .. } = self;
+        for r in records {
+            let Record { sent_at, start, end, transmissions, fate, delivered } = r;
+            let ago = now.map(|now| now.since(*sent_at));
+            (ago, start, end, transmissions, fate, delivered).hash(h);
+        }
+        (records.len(), (self.sacked > 0).then_some(highest_sacked)).hash(h);
+        (!records.is_empty()).then_some(evaluated).hash(h);
+    }
+
     pub(super) fn release_memory(&mut self) {
         self.records.shrink_to_fit();
     }

@@ -144,7 +144,7 @@ impl ConnCell {
     pub fn write(&self, now: Instant, data: &[u8]) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.write(now, data);
-            let then = if matches!(r, Ok(n) if n > 0) { Then::Service } else { Then::Nothing };
+            let then = i.after_write(&r);
             (i.once(r, Err(UserError::BrokenPipe)), then)
         })
     }
@@ -174,7 +174,8 @@ impl ConnCell {
             if total > 0 {
                 return (Ok(total), Then::Service);
             }
-            (i.once(result, Err(UserError::BrokenPipe)), Then::Nothing)
+            let then = i.after_write(&result);
+            (i.once(result, Err(UserError::BrokenPipe)), then)
         })
     }
 
@@ -185,7 +186,7 @@ impl ConnCell {
     pub fn write_bytes(&self, now: Instant, data: &mut bytes::Bytes) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.write_bytes(now, data);
-            let then = if matches!(r, Ok(n) if n > 0) { Then::Service } else { Then::Nothing };
+            let then = i.after_write(&r);
             (i.once(r, Err(UserError::BrokenPipe)), then)
         })
     }
@@ -197,7 +198,7 @@ impl ConnCell {
     pub fn read(&self, now: Instant, out: &mut [u8]) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.read(now, out);
-            let then = if i.conn.wants_ack() { Then::Service } else { Then::Nothing };
+            let then = i.after_read();
             (i.once(r, Ok(0)), then)
         })
     }
@@ -214,7 +215,7 @@ impl ConnCell {
     ) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.read_with(now, max, take);
-            let then = if i.conn.wants_ack() { Then::Service } else { Then::Nothing };
+            let then = i.after_read();
             (i.once(r, Ok(0)), then)
         })
     }
@@ -311,6 +312,7 @@ impl ConnCell {
             return Poll::Ready(ready);
         }
         inner.waiters.set_slot(interest, cx.waker());
+        self.after_wait(inner, interest);
         Poll::Pending
     }
 
@@ -330,7 +332,18 @@ impl ConnCell {
             return Poll::Ready(ready);
         }
         inner.waiters.register(interest, cx.waker(), key);
+        self.after_wait(inner, interest);
         Poll::Pending
+    }
+
+    /// A task waits to write: if that is for memory, the stack puts it into the line.
+    fn after_wait(&self, mut inner: MutexGuard<'_, Inner>, interest: Interest) {
+        let writes = interest.mask().intersects(Readiness::WRITABLE);
+        let awaits_memory = writes && inner.conn.note_waiting_writer();
+        drop(inner);
+        if awaits_memory {
+            self.request_service();
+        }
     }
 
     /// A waiting task gives up.
@@ -356,17 +369,29 @@ impl ConnCell {
         Poll::Ready(Ok(()))
     }
 
-    /// Polls until the connection is closed at both ends and our last octet is acknowledged.
-    pub fn poll_ended(&self, cx: &mut Context<'_>, key: &mut Option<WaiterKey>) -> Poll<()> {
+    /// Polls until the peer has acknowledged our FIN and all that was written before it.
+    ///
+    /// # Errors
+    /// Why the connection ended before that.
+    pub fn poll_delivered(
+        &self,
+        cx: &mut Context<'_>,
+        key: &mut Option<WaiterKey>,
+    ) -> Poll<Result<(), End>> {
         let mut inner = self.lock();
-        if matches!(inner.conn.state(), State::Closed | State::TimeWait) {
-            if let Some(k) = key.take() {
-                inner.waiters.remove(k);
+        let done = match inner.conn.end() {
+            _ if inner.conn.is_delivered() => Ok(()),
+            Some(End::Closed) => Ok(()),
+            Some(e) => Err(e),
+            None => {
+                inner.waiters.register(Interest::ENDED, cx.waker(), key);
+                return Poll::Pending;
             }
-            return Poll::Ready(());
+        };
+        if let Some(k) = key.take() {
+            inner.waiters.remove(k);
         }
-        inner.waiters.register(Interest::ENDED, cx.waker(), key);
-        Poll::Pending
+        Poll::Ready(done)
     }
 }
 
@@ -392,6 +417,18 @@ enum Then {
 }
 
 impl Inner {
+    /// Written text is sent; a writer that found no memory waits in the stack's line.
+    fn after_write(&self, result: &Result<usize, UserError>) -> Then {
+        let written = matches!(result, Ok(n) if *n > 0);
+        if written || self.conn.awaits_memory() { Then::Service } else { Then::Nothing }
+    }
+
+    /// A window may have opened, or memory come free that somebody waits for.
+    fn after_read(&self) -> Then {
+        let tell = self.conn.wants_ack() || self.conn.memory_is_awaited();
+        if tell { Then::Service } else { Then::Nothing }
+    }
+
     fn pick(&mut self, events: Events, wake: &mut WakeList) {
         if events.is_empty() {
             return;
@@ -407,7 +444,7 @@ impl Inner {
         if events.intersects(Events::SOFT_ERROR | over) {
             concerned = concerned | Readiness::ERROR;
         }
-        if events.intersects(over) {
+        if events.intersects(Events::DELIVERED | over) {
             concerned = concerned | Readiness::ENDED;
         }
         self.waiters.pick(concerned, wake);

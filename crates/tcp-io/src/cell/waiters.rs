@@ -96,11 +96,15 @@ impl BitOr for Interest {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WaiterKey(usize);
 
+/// A task in the list; its waker is taken when it is woken.
+type Listed = (Interest, Option<Waker>);
+
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     read: Option<Waker>,
     write: Option<Waker>,
-    list: Slab<(Interest, Option<Waker>)>,
+    /// None while nobody is listed: most connections have no such task.
+    list: Option<Box<Slab<Listed>>>,
 }
 
 /// Wakers picked under the lock, to be woken after it.
@@ -135,16 +139,18 @@ impl Waiters {
         waker: &Waker,
         key: &mut Option<WaiterKey>,
     ) {
-        match key.and_then(|k| self.list.get_mut(k.0)) {
+        let list = self.list.get_or_insert_default();
+        match key.and_then(|k| list.get_mut(k.0)) {
             Some((_, slot)) => store(slot, waker),
-            None => *key = Some(WaiterKey(self.list.insert((interest, Some(waker.clone()))))),
+            None => *key = Some(WaiterKey(list.insert((interest, Some(waker.clone()))))),
         }
     }
 
     pub(crate) fn remove(&mut self, key: WaiterKey) {
-        self.list.try_remove(key.0);
-        if self.list.is_empty() {
-            self.list = Slab::new();
+        let Some(list) = &mut self.list else { return };
+        list.try_remove(key.0);
+        if list.is_empty() {
+            self.list = None;
         }
     }
 
@@ -157,7 +163,7 @@ impl Waiters {
         if concerned.intersects(Readiness::WRITABLE) {
             wake.extend(self.write.take());
         }
-        for (_, (interest, slot)) in &mut self.list {
+        for (_, (interest, slot)) in self.list.iter_mut().flat_map(|l| l.iter_mut()) {
             if concerned.intersects(interest.mask()) {
                 wake.extend(slot.take());
             }

@@ -59,8 +59,8 @@ impl std::error::Error for OpenError {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Claim {
     Free,
-    /// Only a TIME-WAIT record stands there, and old segments can be told from new (RFC 6191 3).
-    Reusable,
+    /// Only a TIME-WAIT record stands there, in this slot.
+    Quiet(u32),
     Taken,
 }
 
@@ -100,9 +100,7 @@ impl Stack {
             self.ephemeral(now, ip, remote).ok_or(OpenError::NoPorts)?
         } else {
             let t = Tuple { local: Endpoint::new(ip, fixed), remote };
-            if self.claim(now, &t) == Claim::Taken {
-                return Err(OpenError::InUse);
-            }
+            self.check_free(now, &t)?;
             t
         };
         // MUST-45: the tuple never changes, so every later segment has this local address.
@@ -156,22 +154,33 @@ impl Stack {
             .map(super::Cidr::address)
     }
 
+    /// An application that names its port takes a record's place whatever `tw_reuse` says, if old
+    /// segments can be told from new: as on Linux.
+    fn check_free(&self, now: Instant, t: &Tuple) -> Result<(), OpenError> {
+        let reusable = |slot| {
+            let delay = self.config.tw_reuse_delay;
+            self.time_wait.get(slot).is_some_and(|r| r.reusable(now, delay))
+        };
+        match self.claim(t) {
+            Claim::Free => Ok(()),
+            Claim::Quiet(slot) if reusable(slot) => Ok(()),
+            Claim::Quiet(_) | Claim::Taken => Err(OpenError::InUse),
+        }
+    }
+
     /// Whether a connection of our own may use these endpoints.
-    pub(super) fn claim(&self, now: Instant, t: &Tuple) -> Claim {
-        match self.demux.find(t) {
+    pub(super) fn claim(&self, t: &Tuple) -> Claim {
+        match self.owner(t) {
             None => Claim::Free,
-            Some(Owner::TimeWait(slot)) => match self.time_wait.slots.get(slot as usize) {
-                Some(e) if e.record.reusable(now) => Claim::Reusable,
-                _ => Claim::Taken,
-            },
+            Some(Owner::TimeWait(slot)) => Claim::Quiet(slot),
             Some(Owner::HalfOpen(_) | Owner::Request(_) | Owner::Connection(_)) => Claim::Taken,
         }
     }
 
-    /// Takes a reusable TIME-WAIT record's place; returns the successor's least ISN.
+    /// Takes a TIME-WAIT record's place; returns the successor's least ISN.
     fn succeed(&mut self, t: &Tuple) -> Option<SeqNum> {
-        let Some(Owner::TimeWait(slot)) = self.demux.find(t) else { return None };
-        let least = self.time_wait.slots.get(slot as usize)?.record.successor_isn();
+        let slot = self.time_wait.find(t)?;
+        let least = self.time_wait.get(slot)?.successor_isn();
         self.remove_time_wait(slot);
         Some(least)
     }

@@ -9,7 +9,6 @@ use tcp_core::connection::{Deadline, Info, State};
 use tcp_core::error::UserError;
 use tcp_core::{Endpoint, Instant, Tuple};
 
-use super::tables::Owner;
 use super::{ListenerId, Stack};
 use crate::cell::{AcceptError, ConnCell, ConnId, TakenError};
 
@@ -118,7 +117,7 @@ impl Stack {
     }
 
     fn is_in_time_wait(&self, tuple: &Tuple) -> bool {
-        matches!(self.demux.find(tuple), Some(Owner::TimeWait(_)))
+        self.time_wait.find(tuple).is_some()
     }
 
     /// A snapshot of a connection.
@@ -148,19 +147,24 @@ impl Stack {
         self.connections.len()
     }
 
+    /// Connections that their application has closed and that are not over.
+    pub fn orphan_count(&self) -> usize {
+        self.connections.orphans()
+    }
+
     /// Half-open records.
     pub fn half_open_count(&self) -> usize {
-        self.half_open.slots.len()
+        self.half_open.len()
     }
 
     /// TIME-WAIT records.
     pub fn time_wait_count(&self) -> usize {
-        self.time_wait.slots.len()
+        self.time_wait.len()
     }
 
-    /// Entries of the demultiplexer: the sum of the tables, when nothing leaks.
+    /// Endpoints that have an owner: the sum of the tables, when nothing leaks.
     pub fn demux_count(&self) -> usize {
-        self.demux.len()
+        self.demux.len() + self.half_open.len() + self.time_wait.len()
     }
 
     /// Timers that are set.
@@ -171,7 +175,7 @@ impl Stack {
     /// Everything there is, as a table: listeners, half-open records, connections, TIME-WAIT.
     pub fn connections(&self) -> Vec<ConnectionRow> {
         let mut rows = self.listeners.rows();
-        rows.extend(self.half_open.slots.iter().map(|(_, e)| {
+        rows.extend(self.half_open.iter().map(|e| {
             let timer = Deadline {
                 at: e.record.deadline(),
                 timer: tcp_core::connection::Timer::Retransmit,
@@ -202,10 +206,9 @@ impl Stack {
                 }
             })
         }));
-        rows.extend(self.time_wait.slots.iter().map(|(_, e)| {
-            let timer =
-                Deadline { at: e.record.expires, timer: tcp_core::connection::Timer::TimeWait };
-            record_row(&e.record.tuple, State::TimeWait, timer)
+        rows.extend(self.time_wait.iter().map(|r| {
+            let timer = Deadline { at: r.expires, timer: tcp_core::connection::Timer::TimeWait };
+            record_row(&r.tuple, State::TimeWait, timer)
         }));
         rows
     }

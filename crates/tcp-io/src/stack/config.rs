@@ -3,8 +3,11 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use tcp_core::config::TcpConfig;
+use tcp_core::listen::SynCookies;
+use tcp_core::memory::MemoryLimits;
 
 use super::Foreign;
 
@@ -111,6 +114,19 @@ impl fmt::Display for Cidr {
     }
 }
 
+/// Where a connect may take a TIME-WAIT record's place. It needs timestamps (RFC 7323), which tell
+/// old segments from new.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TimeWaitReuse {
+    /// Nowhere: the quiet time runs to its end. Linux: 0.
+    Off,
+    /// Towards every destination. Linux: 1.
+    On,
+    /// Towards the stack itself only, where no segment is ever late. Linux's default, 2.
+    #[default]
+    Loopback,
+}
+
 /// What a stack is made from.
 #[derive(Clone, Debug)]
 pub struct StackConfig {
@@ -128,15 +144,36 @@ pub struct StackConfig {
     pub max_syn_backlog: usize,
     /// Upper bound of every listener's backlog. Linux: 4096.
     pub somaxconn: usize,
+    /// When a SYN is answered by a cookie instead of a record. Linux: `tcp_syncookies`, when the
+    /// queue is full.
+    pub syn_cookies: SynCookies,
+    /// Whether a full accept queue resets whoever completes a handshake; otherwise the last ACK
+    /// is dropped and the SYN-ACK sent again. Linux: `tcp_abort_on_overflow`, off.
+    pub abort_on_overflow: bool,
     /// TIME-WAIT records at most; when the table is full, a connection skips the quiet time and
-    /// the event is counted. Linux: `tcp_max_tw_buckets`.
+    /// the event is counted. Linux: `tcp_max_tw_buckets`. A record costs about 90 octets.
+    #[doc(alias = "tcp_max_tw_buckets")]
+    #[doc(alias = "max_tw_buckets")]
     pub max_time_wait: usize,
+    /// Where our own connects may take a TIME-WAIT record's place when they find no free port
+    /// (RFC 6191 3). Linux: `tcp_tw_reuse`. An application that binds its port is always allowed.
+    #[doc(alias = "tcp_tw_reuse")]
+    pub tw_reuse: TimeWaitReuse,
+    /// How long the peer must have been silent before that. Linux: 1 s, `tcp_tw_reuse_delay`.
+    #[doc(alias = "tcp_tw_reuse_delay")]
+    pub tw_reuse_delay: Duration,
+    /// Connections that their application has closed and that are not over, at most; one more is
+    /// reset and counted. TIME-WAIT does not count. Linux: `tcp_max_orphans`.
+    #[doc(alias = "tcp_max_orphans")]
+    pub max_orphans: usize,
     /// Connections at most, in all states but TIME-WAIT.
     pub max_connections: usize,
     /// Ephemeral ports, from and to, inclusive. Linux: 32768 to 60999.
     pub ephemeral_ports: (u16, u16),
     /// Octets of SYN text that all half-open records and undecided requests together may keep.
     pub syn_text_budget: usize,
+    /// What the buffers of all connections may hold together. Linux: `tcp_mem`.
+    pub memory: MemoryLimits,
     /// What happens to packets for addresses that are not the stack's own.
     pub foreign: Foreign,
     /// ICMP errors that the stack sends at most in a second (RFC 4443 2.4 f). Linux: 1000.
@@ -153,10 +190,16 @@ impl Default for StackConfig {
             tcp: TcpConfig::default(),
             max_syn_backlog: 4096,
             somaxconn: 4096,
+            syn_cookies: SynCookies::default(),
+            abort_on_overflow: false,
             max_time_wait: 262_144,
+            tw_reuse: TimeWaitReuse::default(),
+            tw_reuse_delay: Duration::from_secs(1),
+            max_orphans: 65_536,
             max_connections: 1 << 20,
             ephemeral_ports: (32_768, 60_999),
             syn_text_budget: 1 << 20,
+            memory: MemoryLimits::default(),
             foreign: Foreign::Ignore,
             icmp_errors_per_second: 1000,
         }

@@ -25,10 +25,6 @@ pub enum PacketDrop {
     BadSegment,
     /// For a connection or port that does not exist; answered by a reset.
     NoConnection,
-    /// A SYN while as many requests are undecided as the listener lets.
-    PendingQueueFull,
-    /// Another segment for a request that is undecided, such as its SYN once more.
-    Undecided,
     /// A SYN while the half-open table is full.
     SynQueueFull,
     /// A SYN or last ACK while the accept queue is full.
@@ -39,14 +35,51 @@ pub enum PacketDrop {
     IcmpNotBelieved,
     /// ICMP source quench (MUST-55), or a kind without a use.
     IcmpIgnored,
-    /// Our own ICMP error, not sent since there were too many in this second.
-    IcmpLimited,
     /// Our own answer, dropped since the queue of answers is full.
     AnswerQueueFull,
+    /// For a TIME-WAIT record, which has no answer to it.
+    InTimeWait,
+    /// An ACK for a listener whose SYN cookie is forged, too old, or another connection's;
+    /// answered by a reset.
+    BadCookie,
+    /// A SYN cookie that has made a connection before; answered by a reset.
+    UsedCookie,
+    /// A SYN while as many requests are undecided as the listener lets.
+    PendingQueueFull,
+    /// Another segment for a request that is undecided, such as its SYN once more.
+    Undecided,
+    /// Our own ICMP error, not sent since there were too many in this second.
+    IcmpLimited,
 }
 
 impl PacketDrop {
-    const COUNT: usize = PacketDrop::AnswerQueueFull as usize + 1;
+    /// Number of reasons.
+    pub const COUNT: usize = PacketDrop::IcmpLimited as usize + 1;
+
+    /// All reasons, in the order of their counters.
+    pub const ALL: [PacketDrop; PacketDrop::COUNT] = [
+        PacketDrop::Malformed,
+        PacketDrop::NotForUs,
+        PacketDrop::BadSource,
+        PacketDrop::NotUnicast,
+        PacketDrop::Fragment,
+        PacketDrop::Protocol,
+        PacketDrop::Checksum,
+        PacketDrop::BadSegment,
+        PacketDrop::NoConnection,
+        PacketDrop::SynQueueFull,
+        PacketDrop::AcceptQueueFull,
+        PacketDrop::TooManyConnections,
+        PacketDrop::IcmpNotBelieved,
+        PacketDrop::IcmpIgnored,
+        PacketDrop::AnswerQueueFull,
+        PacketDrop::InTimeWait,
+        PacketDrop::BadCookie,
+        PacketDrop::UsedCookie,
+        PacketDrop::PendingQueueFull,
+        PacketDrop::Undecided,
+        PacketDrop::IcmpLimited,
+    ];
 }
 
 /// Counters since the stack's start.
@@ -66,12 +99,20 @@ pub struct Counters {
     pub syn_ack_retransmissions: u64,
     /// Half-open records given up.
     pub half_open_timeouts: u64,
+    /// SYN cookies sent. Linux: `SyncookiesSent`.
+    pub syn_cookies_sent: u64,
+    /// SYN cookies that came back good. Linux: `SyncookiesRecv`.
+    pub syn_cookies_received: u64,
+    /// ACKs that brought no good SYN cookie while one was expected. Linux: `SyncookiesFailed`.
+    pub syn_cookies_failed: u64,
     /// Resets sent.
     pub resets_out: u64,
     /// Connections that ended in a failure.
     pub failures: u64,
     /// Connections that skipped TIME-WAIT since the table was full.
     pub time_wait_overflow: u64,
+    /// Closed connections that were reset since there were too many (`max_orphans`).
+    pub orphans_reset: u64,
     /// SYNs that became requests for the application to decide about.
     pub requests: u64,
     /// Requests that nobody decided about in time.

@@ -5,16 +5,21 @@
 mod active;
 mod calls;
 mod config;
+mod cookies;
 mod counters;
 mod icmp;
 mod ip;
+mod listen_options;
+mod listeners;
+mod memory;
 mod passive;
 mod pending;
 mod ports;
 mod receive;
-mod records;
 mod service;
+mod syn_queue;
 mod tables;
+mod time_wait;
 mod transparent;
 mod unreachable;
 
@@ -37,19 +42,25 @@ use crate::wheel::TimerWheel;
 
 pub use active::{ConnectOptions, OpenError};
 pub use calls::ConnectionRow;
-pub use config::{Cidr, CidrError, StackConfig};
+pub use config::{Cidr, CidrError, StackConfig, TimeWaitReuse};
 pub use counters::{Counters, PacketDrop};
-pub use passive::{ListenError, ListenOptions, ListenerId};
+pub use listen_options::{ListenError, ListenOptions};
+pub use listeners::ListenerId;
 pub use pending::{PendingOptions, Rejection};
-pub use ports::BindError;
+pub use ports::{BindError, BindOptions};
+pub use tcp_core::listen::SynCookies;
 pub use transparent::{Foreign, ListenScope};
 pub use unreachable::Unreachability;
 
+use cookies::Cookies;
 use ip::IpOptions;
-use passive::Listeners;
+use listeners::Listeners;
+use memory::Budget;
 use pending::{PacketHead, Requests};
 use ports::Ports;
-use tables::{Connections, Demux, HalfOpens, TimeWaits, Token};
+use syn_queue::HalfOpens;
+use tables::{Connections, Demux, Keyed, Token};
+use time_wait::TimeWaits;
 use unreachable::IcmpLimit;
 
 /// Answers that wait to be sent (resets, SYN-ACKs, ACKs of records, ICMP) at most.
@@ -93,6 +104,7 @@ pub struct Stack {
     connections: Connections,
     half_open: HalfOpens,
     requests: Requests,
+    cookies: Cookies,
     time_wait: TimeWaits,
     listeners: Listeners,
     ports: Ports,
@@ -108,6 +120,7 @@ pub struct Stack {
     loopback: VecDeque<TxPacket>,
     icmp_limit: IcmpLimit,
     counters: Counters,
+    budget: Budget,
 }
 
 impl Stack {
@@ -125,9 +138,10 @@ impl Stack {
             rng: SmallRng::from_seed(seed),
             demux: Demux::new(hash_key),
             connections: Connections::default(),
-            half_open: HalfOpens::default(),
+            half_open: HalfOpens::new(Keyed(hash_key)),
             requests: Requests::default(),
-            time_wait: TimeWaits::default(),
+            cookies: Cookies::new(&seed, Keyed(hash_key)),
+            time_wait: TimeWaits::new(Keyed(hash_key)),
             listeners: Listeners::default(),
             ports: Ports::default(),
             wheel: TimerWheel::new(now),
@@ -138,6 +152,7 @@ impl Stack {
             loopback: VecDeque::new(),
             icmp_limit: IcmpLimit::new(now, config.icmp_errors_per_second),
             counters: Counters::default(),
+            budget: Budget::new(config.memory),
             config,
         }
     }
@@ -167,9 +182,10 @@ impl Stack {
         while let Some(token) = self.wheel.pop_expired(now) {
             match token {
                 Token::Connection(id) => self.connection_timeout(now, id),
-                Token::HalfOpen(slot) => self.half_open_timeout(now, slot),
-                Token::TimeWait(slot) => self.time_wait_timeout(now, slot),
+                Token::SynQueue(id) => self.syn_queue_timeout(now, id),
+                Token::TimeWait => self.time_wait_timeout(now),
                 Token::Request(slot) => self.request_timeout(now, slot),
+                Token::Memory => self.budget_timeout(now),
             }
         }
     }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slab::Slab;
-use tcp_core::config::SocketOptions;
+use tcp_core::config::{SocketOptions, TcpConfig};
 use tcp_core::listen::PeerSyn;
 use tcp_core::wire::{Flags, Segment};
 use tcp_core::{Instant, SeqNum, Tuple, reset};
 
 use super::counters::PacketDrop;
 use super::receive::Carrier;
-use super::tables::{Admitted, Owner, Token};
+use super::syn_queue::Admitted;
+use super::tables::{Owner, Token};
 use super::{ListenerId, Stack, Unreachability, ip};
 use crate::cell::{AcceptError, ListenerCell, Request, RequestCell, RequestEnd};
 use crate::wheel::TimerKey;
@@ -190,15 +191,17 @@ impl Stack {
         request.decide()?;
         let entry = self.requests.slot_of(request).and_then(|slot| self.take_request_entry(slot));
         let entry = entry.ok_or(RequestEnd::Closed)?;
-        let (tuple, listener, least_isn) = (entry.packet.tuple, entry.listener, entry.least_isn);
-        let Some(seg) = entry.packet.segment() else {
-            // Never, as it was parsed before; nobody shall wait for it.
-            self.demux.remove(&tuple, Owner::Request(request.slot));
+        let RequestEntry { cell, listener, packet, least_isn, .. } = entry;
+        let (Some(seg), Some(shared)) = (packet.segment(), self.listeners.tcp(listener)) else {
+            // Never: it was parsed before, and goes with its listener. Nobody shall wait for it.
             request.end(RequestEnd::Closed);
             return Err(RequestEnd::Closed);
         };
-        let admitted = Box::new(Admitted { cell: entry.cell, options });
-        self.insert_half_open(now, listener, &tuple, &seg, least_isn, Some(admitted));
+        let tcp = options
+            .filter(|o| *o != shared.options)
+            .map(|options| Arc::new(TcpConfig { options, ..TcpConfig::clone(shared) }));
+        let admitted = Some(Admitted { cell, tcp });
+        self.insert_half_open(now, listener, &packet.tuple, &seg, least_isn, admitted);
         Ok(())
     }
 
@@ -229,9 +232,10 @@ impl Stack {
             conn.abort();
         }
         let tuple = request.request().tuple;
-        let Some(Owner::HalfOpen(slot)) = self.demux.find(&tuple) else { return };
-        let Some(e) = self.half_open.slots.get(slot as usize) else { return };
-        if e.admitted.as_ref().is_some_and(|a| std::ptr::eq(&*a.cell, request)) {
+        let Some(slot) = self.half_open.find(&tuple) else { return };
+        let ours = self.half_open.admitted(slot).is_some_and(|a| std::ptr::eq(&*a.cell, request));
+        let Some(e) = self.half_open.get(slot) else { return };
+        if ours {
             let reset = e.record.reset();
             self.counters.resets_out += 1;
             self.answer_bare(&tuple, reset);
@@ -263,7 +267,7 @@ impl Stack {
         let packet = PacketHead::new(*tuple, from, seg, budget.min(TEXT));
         let slot = self.requests.slots.vacant_key() as u32;
         let (hop_limit, traffic_class) = ip::hop_and_class(from.packet);
-        let syn = PeerSyn::new(seg);
+        let syn = PeerSyn::of(seg);
         let text_len = seg.payload.len();
         let request = Request { tuple: *tuple, syn, text_len, hop_limit, traffic_class };
         let cell = RequestCell::new(slot, request);
@@ -345,15 +349,15 @@ impl Stack {
     /// Takes a request out of every table and tells who waits for it.
     fn end_request(&mut self, slot: u32, why: RequestEnd) -> Option<PacketHead> {
         let e = self.take_request_entry(slot)?;
-        self.demux.remove(&e.packet.tuple, Owner::Request(slot));
         e.cell.end(why);
         Some(e.packet)
     }
 
-    /// Takes a request out of every table but the demultiplexer, where a record may follow it.
+    /// Takes a request out of every table, for a record to follow it or nothing.
     fn take_request_entry(&mut self, slot: u32) -> Option<RequestEntry> {
         let e = self.requests.slots.try_remove(slot as usize)?;
         self.wheel.cancel(e.timer);
+        self.demux.remove(&e.packet.tuple, Owner::Request(slot));
         self.half_open.text -= e.packet.text_len;
         if let Some(desk) = self.listeners.desk_mut(e.listener) {
             desk.undecided -= 1;

@@ -3,14 +3,15 @@
 
 use std::net::IpAddr;
 
+use tcp_core::config::SocketOptions;
 use tcp_core::connection::Verdict;
 use tcp_core::error::DropReason;
-use tcp_core::listen::HalfOpenVerdict;
-use tcp_core::time_wait::TimeWaitVerdict;
+use tcp_core::listen::{Completion, HalfOpenVerdict};
 use tcp_core::wire::{Flags, Segment, checksum};
 use tcp_core::{Endpoint, Instant, Tuple, reset};
 
 use super::counters::PacketDrop;
+use super::ip::IpOptions;
 use super::tables::Owner;
 use super::{Stack, ip};
 use crate::cell::{ConnId, RequestEnd};
@@ -109,13 +110,20 @@ impl Stack {
             remote: Endpoint::new(p.src, seg.src_port),
         };
         let from = Carrier { piece: from.piece, packet, segment_len: p.payload.len() };
-        match self.demux.find(&tuple) {
+        match self.owner(&tuple) {
             Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, &from),
             Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, &from),
             Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg, &from),
             Some(Owner::Request(slot)) => self.for_request(now, slot, &tuple, &seg),
             None => self.for_listener(now, &tuple, &seg, &from),
         }
+    }
+
+    /// Most segments are for connections; the others pay for a second look.
+    pub(super) fn owner(&self, tuple: &Tuple) -> Option<Owner> {
+        let known = self.demux.find(tuple);
+        let known = known.or_else(|| self.half_open.find(tuple).map(Owner::HalfOpen));
+        known.or_else(|| self.time_wait.find(tuple).map(Owner::TimeWait))
     }
 
     pub(super) fn for_connection(
@@ -135,8 +143,8 @@ impl Stack {
         if let Some(record) = record {
             self.activate(id);
             self.detach(id);
-            self.insert_time_wait(now, record);
-            return match self.demux.find(tuple) {
+            self.insert_time_wait(record);
+            return match self.owner(tuple) {
                 Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, tuple, seg, from),
                 _ => self.for_listener(now, tuple, seg, from),
             };
@@ -167,62 +175,34 @@ impl Stack {
         seg: &Segment<'_>,
         from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
-        let tcp = self.tcp.clone();
-        let Some(e) = self.half_open.slots.get_mut(slot as usize) else { return Ok(()) };
+        let Some(tcp) = self.half_open_tcp(slot) else { return Ok(()) };
+        let Some(e) = self.half_open.get_mut(slot) else { return Ok(()) };
+        let listener = e.listener;
         match e.record.on_segment(now, seg, &tcp) {
             HalfOpenVerdict::Ignore(why) => self.counters.drop_segment(why),
-            HalfOpenVerdict::SynAck => {
-                let (s, o) = (e.record.syn_ack(now, &tcp), e.ip);
-                self.counters.syn_ack_retransmissions += 1;
-                self.answer(ip::build_bare(tuple, s, o));
-            }
+            HalfOpenVerdict::SynAck => self.send_syn_ack_again(now, slot, &tcp),
             HalfOpenVerdict::Ack(why) => {
                 self.counters.drop_segment(why);
                 let s = e.record.ack(now, &tcp);
-                self.answer_bare(tuple, s);
+                self.answer_as(tuple, s, &tcp.options);
             }
             HalfOpenVerdict::Reset(why) => {
+                // Its first SYN got a cookie, a repeated one the record; it has answered the
+                // first.
+                if self.may_be_cookie(now, listener, seg)
+                    && self.cookie_record(now, listener, tuple, seg).is_some()
+                    && self.completion(listener)? == Completion::Queue
+                {
+                    self.remove_half_open(slot, RequestEnd::Withdrawn);
+                    return self.on_cookie(now, listener, tuple, seg, from);
+                }
                 self.counters.drop_segment(why);
                 self.send_reset(tuple, seg);
             }
-            HalfOpenVerdict::Remove => self.remove_half_open(slot, RequestEnd::Withdrawn),
+            HalfOpenVerdict::Remove => {
+                self.remove_half_open(slot, RequestEnd::Withdrawn);
+            }
             HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, from),
-        }
-        Ok(())
-    }
-
-    fn for_time_wait(
-        &mut self,
-        now: Instant,
-        slot: u32,
-        tuple: &Tuple,
-        seg: &Segment<'_>,
-        from: &Carrier<'_>,
-    ) -> Result<(), PacketDrop> {
-        let Some(e) = self.time_wait.slots.get_mut(slot as usize) else { return Ok(()) };
-        let was = e.record.expires;
-        match e.record.on_segment(now, seg, &self.tcp) {
-            TimeWaitVerdict::Ignore => {}
-            TimeWaitVerdict::Ack => {
-                let (ack, expires, key) = (e.record.ack(now), e.record.expires, e.timer);
-                if expires != was {
-                    self.wheel.reschedule(key, expires);
-                }
-                self.answer_bare(tuple, ack);
-            }
-            TimeWaitVerdict::Over => self.remove_time_wait(slot),
-            TimeWaitVerdict::NewConnection(least) => {
-                let ack = e.record.ack(now);
-                match self.admit_to_listener(tuple.local) {
-                    Some(admitted) => {
-                        // A request that is turned away costs the record nothing.
-                        let listener = admitted?;
-                        self.remove_time_wait(slot);
-                        self.on_request(now, listener, tuple, seg, from, Some(least));
-                    }
-                    None => self.answer_bare(tuple, ack),
-                }
-            }
         }
         Ok(())
     }
@@ -243,6 +223,12 @@ impl Stack {
     pub(super) fn answer_bare(&mut self, tuple: &Tuple, s: Segment<'static>) {
         let packet = ip::build_bare(tuple, s, self.ip_options());
         self.answer(packet);
+    }
+
+    /// An answer with the IP options of its listener.
+    pub(super) fn answer_as(&mut self, tuple: &Tuple, s: Segment<'static>, o: &SocketOptions) {
+        let o = IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class };
+        self.answer(ip::build_bare(tuple, s, o));
     }
 
     /// Whether a segment may open a connection: a SYN and nothing against it.

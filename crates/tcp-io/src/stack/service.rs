@@ -16,6 +16,7 @@ use crate::device::TxPacket;
 /// What came out of one turn of a connection.
 struct Turn {
     more: bool,
+    awaits_memory: bool,
     deadline: Option<Instant>,
     time_wait: Option<TimeWait>,
 }
@@ -35,7 +36,13 @@ impl Stack {
                 self.receive_loopback(now, &p);
                 continue;
             }
-            let Some(id) = self.active.pop_front() else { return };
+            let Some(id) = self.active.pop_front() else {
+                // Who gets memory writes, and is heard in the next drain.
+                if self.balance(now) {
+                    continue;
+                }
+                return;
+            };
             self.turn(now, id, &mut out);
             let mut open = true;
             for p in out.drain(..) {
@@ -124,21 +131,41 @@ impl Stack {
         if turn.more {
             self.activate(id);
         }
-        self.after_turn(now, id, &turn, &serviced);
+        if turn.awaits_memory {
+            self.await_memory(now, id);
+        }
+        self.after_turn(id, &turn, &serviced);
     }
 
-    fn after_turn(&mut self, now: Instant, id: ConnId, turn: &Turn, serviced: &Serviced) {
+    fn after_turn(&mut self, id: ConnId, turn: &Turn, serviced: &Serviced) {
         if let Some(record) = turn.time_wait {
             self.detach(id);
-            self.insert_time_wait(now, record);
+            self.insert_time_wait(record);
         } else if serviced.ended {
             self.detach(id);
         } else {
             self.arm(id, turn.deadline);
         }
-        if serviced.ended && serviced.abandoned && !turn.more {
-            self.remove_connection(id);
+        match (serviced.abandoned, serviced.ended) {
+            (true, true) if !turn.more => self.remove_connection(id),
+            (true, false) => self.keep_orphan(id),
+            _ => {}
         }
+    }
+
+    /// The application is gone and the connection goes on: there may be so many of these, and one
+    /// more is reset, as on Linux.
+    fn keep_orphan(&mut self, id: ConnId) {
+        if !self.connections.note_orphan(id)
+            || self.connections.orphans() <= self.config.max_orphans
+        {
+            return;
+        }
+        self.counters.orphans_reset += 1;
+        if let Some(cell) = self.connections.cell(id) {
+            cell.service_quietly(Connection::drop_orphan);
+        }
+        self.activate(id);
     }
 
     /// One wheel entry a connection: moved only when the deadline comes earlier; a later one is
@@ -211,5 +238,6 @@ fn take_turn(
         }
     }
     let time_wait = if more { None } else { c.hand_over_time_wait(now) };
-    Turn { more, deadline: c.poll_timeout().map(|d| d.at), time_wait }
+    let deadline = c.poll_timeout().map(|d| d.at);
+    Turn { more, awaits_memory: c.awaits_memory(), deadline, time_wait }
 }

@@ -8,22 +8,23 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 use slab::Slab;
-use tcp_core::config::SocketOptions;
-use tcp_core::listen::HalfOpen;
-use tcp_core::time_wait::TimeWait;
 use tcp_core::{Instant, Tuple};
 
 use super::ListenerId;
-use super::ip::IpOptions;
-use crate::cell::{ConnCell, ConnId, RequestCell};
+use crate::cell::{ConnCell, ConnId};
 use crate::wheel::TimerKey;
 
 /// What a timer of the wheel belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Token {
     Connection(ConnId),
-    HalfOpen(u32),
-    TimeWait(u32),
+    /// The half-open records of a listener.
+    SynQueue(ListenerId),
+    /// The earliest end of all records.
+    TimeWait,
+    /// The budget goes on.
+    Memory,
+    /// A request that is undecided.
     Request(u32),
 }
 
@@ -38,7 +39,7 @@ pub(super) enum Owner {
 
 /// A keyed hash, so that peers can't choose ports that collide.
 #[derive(Clone, Debug)]
-pub(super) struct Keyed([u8; 16]);
+pub(super) struct Keyed(pub(super) [u8; 16]);
 
 impl BuildHasher for Keyed {
     type Hasher = SipHasher13;
@@ -49,25 +50,35 @@ impl BuildHasher for Keyed {
 
 /// The tuple in the form that is hashed: a few words instead of nested enums.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Key {
-    local: u128,
-    remote: u128,
+pub(super) struct Key {
+    /// The addresses in words: a `u128` would make every entry 16 octets larger.
+    local: [u32; 4],
+    remote: [u32; 4],
     ports: u32,
 }
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, h: &mut H) {
-        h.write_u64(self.local as u64 ^ ((self.local >> 64) as u64).rotate_left(17));
-        h.write_u64(self.remote as u64 ^ ((self.remote >> 64) as u64).rotate_left(31));
+        h.write_u64(halves(self.local, 17));
+        h.write_u64(halves(self.remote, 31));
         h.write_u32(self.ports);
     }
+}
+
+/// Both halves of an address in one word; `turn` keeps the two addresses apart.
+fn halves([a, b, c, d]: [u32; 4], turn: u32) -> u64 {
+    let join = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+    join(c, d) ^ join(a, b).rotate_left(turn)
 }
 
 impl From<&Tuple> for Key {
     fn from(t: &Tuple) -> Key {
         let bits = |ip: IpAddr| match ip {
-            IpAddr::V4(a) => u128::from(a.to_bits()) | 0xffff_0000_0000,
-            IpAddr::V6(a) => a.to_bits(),
+            IpAddr::V4(a) => [0, 0, 0xffff, a.to_bits()],
+            IpAddr::V6(a) => {
+                let b = a.to_bits();
+                [(b >> 96) as u32, (b >> 64) as u32, (b >> 32) as u32, b as u32]
+            }
         };
         Key {
             local: bits(t.local.ip),
@@ -77,6 +88,7 @@ impl From<&Tuple> for Key {
     }
 }
 
+/// Connections and undecided requests by their endpoints.
 #[derive(Debug)]
 pub(super) struct Demux {
     map: HashMap<Key, Owner, Keyed>,
@@ -87,6 +99,8 @@ impl Demux {
         Demux { map: HashMap::with_hasher(Keyed(key)) }
     }
 
+    /// A connection or an undecided request; half-open and TIME-WAIT records have indexes of their
+    /// own.
     pub(super) fn find(&self, t: &Tuple) -> Option<Owner> {
         self.map.get(&Key::from(t)).copied()
     }
@@ -125,8 +139,12 @@ pub(super) struct ConnEntry {
     pub(super) timer: Option<Armed>,
     /// In the stack's `active` queue.
     pub(super) active: bool,
+    /// In the line of those that wait for memory.
+    pub(super) awaits_memory: bool,
     /// The demultiplexer still points here.
     pub(super) reachable: bool,
+    /// The application has let go of it, and it is counted as an orphan.
+    pub(super) orphan: bool,
 }
 
 /// All connections, by slot; a generation tells a slot's successive owners apart.
@@ -134,6 +152,7 @@ pub(super) struct ConnEntry {
 pub(super) struct Connections {
     slots: Slab<ConnEntry>,
     generation: u32,
+    orphans: usize,
 }
 
 impl Connections {
@@ -155,12 +174,39 @@ impl Connections {
     }
 
     pub(super) fn remove(&mut self, id: ConnId) -> Option<ConnEntry> {
-        self.entry(id)?;
+        let orphan = self.entry(id)?.orphan;
+        self.orphans -= usize::from(orphan);
         let gone = self.slots.try_remove(id.slot as usize);
         if self.slots.is_empty() && self.slots.capacity() > 1024 {
             self.slots = Slab::new();
         }
         gone
+    }
+
+    /// The application has let go of a connection that goes on; returns whether that is news.
+    pub(super) fn note_orphan(&mut self, id: ConnId) -> bool {
+        let Some(e) = self.entry(id) else { return false };
+        let news = !std::mem::replace(&mut e.orphan, true);
+        self.orphans += usize::from(news);
+        news
+    }
+
+    pub(super) fn orphans(&self) -> usize {
+        self.orphans
+    }
+
+    /// The connections in `count` slots from slot `from` on.
+    pub(super) fn range(
+        &self,
+        from: usize,
+        count: usize,
+    ) -> impl Iterator<Item = (usize, &ConnEntry)> {
+        (from..from + count).filter_map(|slot| Some((slot, self.slots.get(slot)?)))
+    }
+
+    /// No slot at or beyond this is taken.
+    pub(super) fn slots_end(&self) -> usize {
+        self.slots.capacity()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &ConnEntry> {
@@ -170,41 +216,4 @@ impl Connections {
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
-}
-
-#[derive(Debug)]
-pub(super) struct HalfOpenEntry {
-    pub(super) record: HalfOpen,
-    pub(super) listener: ListenerId,
-    pub(super) timer: TimerKey,
-    /// Of our SYN-ACK.
-    pub(super) ip: IpOptions,
-    /// Who waits for the connection, if not the accept queue.
-    pub(super) admitted: Option<Box<Admitted>>,
-}
-
-/// A request that the application has admitted.
-#[derive(Debug)]
-pub(super) struct Admitted {
-    pub(super) cell: Arc<RequestCell>,
-    /// What its connection starts with; none: the options of its listener.
-    pub(super) options: Option<SocketOptions>,
-}
-
-/// Records in slots, with the text they keep counted.
-#[derive(Debug, Default)]
-pub(super) struct HalfOpens {
-    pub(super) slots: Slab<HalfOpenEntry>,
-    pub(super) text: usize,
-}
-
-#[derive(Debug)]
-pub(super) struct TimeWaitEntry {
-    pub(super) record: TimeWait,
-    pub(super) timer: TimerKey,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct TimeWaits {
-    pub(super) slots: Slab<TimeWaitEntry>,
 }

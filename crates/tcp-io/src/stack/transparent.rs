@@ -1,15 +1,13 @@
 //! What of addresses that are not the stack's own? Which foreign destinations it takes, and the
 //! listeners for any of them (RFC 1122 3.2.1.3, MUST-57).
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use tcp_core::Endpoint;
 
 use super::counters::PacketDrop;
-use super::passive::{ListenError, ListenOptions};
 use super::ports::{BindError, Bound};
-use super::{ListenerId, Stack};
+use super::{ListenError, ListenOptions, Stack};
 
 /// What a stack does with packets for addresses that are not its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,43 +33,6 @@ pub enum ListenScope {
     /// port 0 stands for every port. Listeners of scope `Own` come before it, and one port
     /// before every port. Needs [`Foreign::Take`].
     Any,
-}
-
-/// The listeners for any address, in the order in which they are asked.
-#[derive(Debug, Default)]
-pub(super) struct AnyListeners {
-    by_port: HashMap<u16, Vec<(Bound, ListenerId)>>,
-}
-
-impl AnyListeners {
-    pub(super) fn find(&self, local: Endpoint) -> Option<ListenerId> {
-        // Most stacks have none.
-        if self.by_port.is_empty() {
-            return None;
-        }
-        let on = |port| {
-            let all = self.by_port.get(&port)?;
-            all.iter().find(|(at, _)| at.covers(local.ip)).map(|(_, id)| *id)
-        };
-        on(local.port).or_else(|| on(0))
-    }
-
-    pub(super) fn clashes(&self, wanted: Bound, port: u16) -> bool {
-        self.by_port.get(&port).is_some_and(|all| all.iter().any(|(at, _)| at.clashes(wanted)))
-    }
-
-    pub(super) fn insert(&mut self, at: Bound, port: u16, id: ListenerId) {
-        self.by_port.entry(port).or_default().push((at, id));
-    }
-
-    pub(super) fn remove(&mut self, port: u16, id: ListenerId) {
-        if let Some(all) = self.by_port.get_mut(&port) {
-            all.retain(|(_, i)| *i != id);
-            if all.is_empty() {
-                self.by_port.remove(&port);
-            }
-        }
-    }
 }
 
 impl Stack {
@@ -116,19 +77,19 @@ impl Stack {
     /// come first, and connections have their own tuples.
     pub(super) fn check_any(
         &self,
-        addr: SocketAddr,
+        port: u16,
+        wanted: Bound,
         options: &ListenOptions,
     ) -> Result<Endpoint, ListenError> {
-        if !addr.ip().is_unspecified() || options.bound {
+        if !wanted.ip.is_unspecified() || options.bound {
             return Err(ListenError::NotUnspecified);
         }
         if self.config.foreign == Foreign::Ignore {
             return Err(ListenError::OwnAddressesOnly);
         }
-        let wanted = Bound { ip: addr.ip(), v6_only: options.v6_only };
-        if self.listeners.any.clashes(wanted, addr.port()) {
+        if self.listeners.any_clashes(wanted, port) {
             return Err(ListenError::Bind(BindError::InUse));
         }
-        Ok(addr.into())
+        Ok(Endpoint::new(wanted.ip, port))
     }
 }

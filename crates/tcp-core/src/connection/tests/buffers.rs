@@ -16,7 +16,7 @@ const SMALL: BufferLimits = BufferLimits { initial: 20_000, max: 20_000 };
 fn an_idle_connection_is_small() {
     let size = core::mem::size_of::<super::super::Connection>();
     std::println!("Connection: {size} octets");
-    assert!(size <= 1024, "{size}");
+    assert!(size <= 800, "{size}");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! What does the application, and the peer, learn of an end? Lost text (SHLD-3), linger, orphans,
 //! TIME-WAIT and the reasons that tell an end from another (RFC 9293 3.6, MUST-12, MUST-13).
 
-use super::super::{Connection, Events, State, Timer};
+use super::super::{Connection, Events, State};
 use super::harness::*;
 use crate::Instant;
-use crate::config::{Linger, TcpConfig};
+use crate::config::{Linger, Linger2, TcpConfig};
 use crate::error::End;
 use crate::error::{IcmpError, Unreachable, UserError};
 use crate::wire::{Flags, Segment};
@@ -175,43 +175,76 @@ fn linger_zero_resets() {
 }
 
 #[test]
-fn linger_resets_what_is_not_delivered_in_time() {
+fn a_linger_time_costs_no_text() {
+    // As on Linux: what is not delivered when it is over goes on in the background.
     for isns in ISNS {
         for state in [Established, CloseWait] {
             let mut p = Peer::in_state(state, isns);
-            linger(&mut p, Linger::For(secs(3)));
+            linger(&mut p, Linger::For(secs(1)));
             p.c.write(p.now, b"slow").expect("write");
             p.c.close(p.now);
             p.drain();
-            let sent = p.wait(ms(2_999));
-            assert!(sent.iter().all(|s| s.text == b"slow"));
-            assert!(p.c.end().is_none());
-            let sent = p.wait(ms(1));
-            assert!(sent.last().is_some_and(|s| s.is(RST_ACK)));
-            assert_eq!(p.c.end(), Some(End::Aborted));
+            p.c.take_events();
+            let sent = p.wait(secs(10));
+            assert!(sent.iter().all(|s| s.text == b"slow"), "{sent:?}");
+            assert!(p.c.end().is_none() && !p.c.is_delivered());
+            p.give(ACK, b"").assert_silent();
+            assert!(p.c.take_events().contains(Events::DELIVERED));
+            assert!(p.c.is_delivered());
         }
     }
 }
 
-#[test]
-fn linger_is_over_once_all_is_delivered() {
+fn linger2(linger2: Linger2) -> Peer {
     let mut p = Peer::established(ISNS[1]);
-    linger(&mut p, Linger::For(secs(3)));
-    p.c.write(p.now, b"text").expect("write");
+    p.c.set_options(p.now, |o| o.linger2 = linger2);
     p.c.close(p.now);
     p.drain();
+    p
+}
+
+#[test]
+fn linger2_says_how_long_an_orphan_waits_in_fin_wait_2() {
+    let all = [
+        (Linger2::Stack, 60),
+        (Linger2::Seconds(0), 60),
+        (Linger2::Seconds(4), 4),
+        (Linger2::Seconds(1000), 120),
+    ];
+    for (option, seconds) in all {
+        let mut p = linger2(option);
+        p.give(ACK, b"");
+        p.wait(secs(seconds) - ms(1));
+        assert_eq!(p.c.state(), FinWait2, "{option:?}");
+        assert!(p.wait(ms(1)).is_empty());
+        assert_eq!(p.c.end(), Some(End::Closed), "{option:?}");
+    }
+}
+
+#[test]
+fn fin_wait_2_leaves_a_lost_fin_the_time_to_come_again() {
+    let mut p = linger2(Linger2::Seconds(1));
+    p.wait(secs(5));
     p.give(ACK, b"");
-    assert_eq!(p.c.poll_timeout().map(|d| d.timer), Some(Timer::FinWait2));
-    p.wait(secs(30));
-    p.give(FIN_ACK, b"");
-    assert_eq!(p.c.state(), TimeWait);
-    // In LAST-ACK the delivery is the end.
-    let mut p = Peer::in_state(CloseWait, ISNS[1]);
-    linger(&mut p, Linger::For(secs(3)));
-    p.c.close(p.now);
-    p.drain();
-    p.give(ACK, b"");
+    let limit = p.c.info().rto * 7 / 2;
+    assert!(limit > secs(2), "{limit:?}");
+    p.wait(limit - ms(1));
+    assert_eq!(p.c.state(), FinWait2);
+    p.wait(ms(1));
     assert_eq!(p.c.end(), Some(End::Closed));
+}
+
+#[test]
+fn linger2_may_forbid_fin_wait_2() {
+    let mut p = linger2(Linger2::Never);
+    assert_eq!(p.c.state(), FinWait1);
+    assert!(p.give(ACK, b"").one().is(RST_ACK));
+    assert_eq!(p.c.end(), Some(End::Aborted));
+    // Closed when it is there already.
+    let mut p = Peer::in_state(FinWait2, ISNS[1]);
+    p.c.set_options(p.now, |o| o.linger2 = Linger2::Never);
+    assert_eq!(p.c.state(), FinWait2, "somebody reads");
+    expect_reset(&mut p);
 }
 
 #[test]

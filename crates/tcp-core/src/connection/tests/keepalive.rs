@@ -146,3 +146,60 @@ fn nothing_is_probed_at_a_closed_window() {
     }
     assert_eq!(w.end(), None);
 }
+
+// As Linux: with a user timeout the time decides, not the count.
+#[test]
+fn a_user_timeout_takes_the_place_of_the_count() {
+    // Three probes would end at 16 s.
+    for (user_timeout, end) in [
+        // At the first probe that is due after it.
+        (IDLE + INTERVAL, IDLE + INTERVAL),
+        (IDLE + INTERVAL + 1, IDLE + 2 * INTERVAL),
+        // Longer than the count would allow.
+        (IDLE + 20 * INTERVAL, IDLE + 20 * INTERVAL),
+        // Shorter than the idle time: one probe is sent all the same.
+        (1, IDLE + INTERVAL),
+    ] {
+        let mut w = wire();
+        w.set(|o| o.user_timeout = Some(ms(user_timeout)));
+        let start = w.now;
+        let sent = w.wait_for_end();
+        assert_eq!(w.end(), Some(End::TimedOut));
+        assert_eq!(w.now.since(start), ms(end), "{user_timeout}");
+        assert_eq!(probes(&sent).len() as u64, (end - IDLE) / INTERVAL);
+        assert_eq!(sent.last().unwrap().reason, SendReason::Reset);
+    }
+}
+
+#[test]
+fn a_user_timeout_does_not_end_a_connection_whose_peer_answers() {
+    let mut w = wire();
+    w.set(|o| o.user_timeout = Some(ms(IDLE)));
+    for _ in 0..20 {
+        assert_eq!(w.wait(ms(IDLE)).len(), 1);
+        w.ack(0);
+    }
+    assert_eq!(w.end(), None);
+}
+
+// What the application set wrong neither spins nor ends the connection before a probe.
+#[test]
+fn zero_times_and_counts_are_the_least() {
+    let mut w = Wire::new();
+    w.set(|o| {
+        o.keepalive_on = true;
+        o.keepalive = Keepalive { idle: ms(0), interval: ms(0), count: 0 };
+    });
+    let start = w.now;
+    let sent = w.wait_for_end();
+    assert_eq!(times(&sent, start), [1, 2]);
+    assert_eq!(sent[0].reason, SendReason::KeepaliveProbe);
+    let mut w = Wire::new();
+    w.set(|o| {
+        o.keepalive_on = true;
+        o.keepalive.idle = ms(0);
+    });
+    w.write(10);
+    w.wait(ms(100));
+    assert_eq!(w.end(), None);
+}

@@ -1,7 +1,8 @@
 //! How long may text stay undelivered? The user timeout (RFC 9293 3.8.3, MUST-21; RFC 5482).
 
 use super::super::{Events, Timer};
-use super::wire::{MSS, RTT, Wire, ms};
+use super::wire::{MSS, Peer, RTT, Wire, ms};
+use crate::config::TcpConfig;
 use crate::error::End;
 
 fn wire(limit: u64) -> Wire {
@@ -98,4 +99,19 @@ fn our_fin_counts_as_undelivered() {
     w.conn.close_write().unwrap();
     w.wait(ms(5_000));
     assert_eq!(w.end(), Some(End::TimedOut));
+}
+
+#[test]
+fn zero_is_none() {
+    let mut w = wire(0);
+    w.write(10);
+    w.wait(ms(10_000));
+    assert_eq!(w.end(), None);
+    assert_eq!(w.conn.options().user_timeout, None);
+    let mut config = TcpConfig::default();
+    config.options.user_timeout = Some(ms(0));
+    let mut w = Wire::open(Peer::default(), config);
+    w.write(10);
+    w.wait(ms(10_000));
+    assert_eq!(w.end(), None);
 }

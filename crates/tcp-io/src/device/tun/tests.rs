@@ -52,6 +52,57 @@ async fn a_packet_goes_out_behind_its_header_in_one_piece() {
 }
 
 #[tokio::test]
+async fn a_small_packet_goes_out_in_one_piece_as_well() {
+    let (device, kernel) = pair(Framing::VnetHeader);
+    for payload in [0, 1, 1448, GATHER, GATHER + 1] {
+        let mut packet = TxPacket::with_head(40, |head| (head[0], head[32]) = (0x45, 0x50));
+        packet.push_payload(Bytes::from(vec![3; payload / 2]));
+        packet.push_payload(Bytes::from(vec![4; payload - payload / 2]));
+        send(&device, &packet).await.unwrap();
+        let wire = received_by(&kernel);
+        assert_eq!(wire[..vnet::LEN], VnetHeader::of(&packet).to_bytes());
+        assert_eq!(wire[vnet::LEN..], packet.to_unfinished_vec());
+    }
+}
+
+// More reads than tokio lets a task do before it says that there is nothing.
+#[tokio::test]
+async fn a_batch_is_as_long_as_its_reader_wants() {
+    let (device, kernel) = pair(Framing::Plain);
+    kernel.send(&[0; 40]).unwrap();
+    assert_eq!(recv(&device).await.unwrap().1.len(), 40);
+    poll_fn(|cx| {
+        let mut buf = [0; 2048];
+        kernel.send(&[1; 40]).unwrap();
+        for n in 0..500 {
+            kernel.send(&[2; 40]).unwrap();
+            assert!(device.poll_recv(cx, &mut buf).is_ready(), "after {n}");
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+// tokio asks the kernel for readiness only between many turns of its tasks: whoever goes on
+// sending must still see what comes back.
+#[tokio::test]
+async fn a_sender_sees_answers_before_the_runtime_has_looked() {
+    let (device, kernel) = pair(Framing::Plain);
+    poll_fn(|cx| {
+        let mut buf = [0; 2048];
+        for _ in 0..3 {
+            assert!(device.poll_recv(cx, &mut buf).is_pending());
+            assert!(device.poll_send(cx, &large(0)).is_ready());
+            kernel.send(&[7; 40]).unwrap();
+            let Poll::Ready(meta) = device.poll_recv(cx, &mut buf) else { panic!("deaf") };
+            assert_eq!(meta.unwrap().len, 40);
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_plain_descriptor_gets_finished_packets() {
     let (device, kernel) = pair(Framing::Plain);
     let packet = large(2);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::peer::*;
-use crate::stack::{ConnectOptions, OpenError, StackConfig};
+use crate::stack::{BindError, BindOptions, ConnectOptions, ListenOptions, OpenError, StackConfig};
 
 fn port(rig: &mut Rig, to: &str) -> Result<u16, OpenError> {
     let c = rig.stack.connect(rig.now, at(to), ConnectOptions::default())?;
@@ -51,6 +51,22 @@ fn ports_follow_from_destination_and_secret_and_are_spread() {
     // The next one towards the same destination is another one.
     let again: HashSet<_> = (0..20).map(|_| port(&mut rig, "10.0.0.2:9").unwrap()).collect();
     assert_eq!(again.len(), 20);
+}
+
+#[test]
+fn a_listener_finds_a_port_among_those_of_connections() {
+    let mut rig = Rig::with(StackConfig { ephemeral_ports: (50_000, 50_001), ..config() });
+    for _ in 0..2 {
+        port(&mut rig, "10.0.0.2:80").unwrap();
+    }
+    // As with an explicit bind, it takes SO_REUSEADDR, which listeners have.
+    let any = at("10.0.0.1:0");
+    assert_eq!(rig.stack.bind(any, BindOptions::default()), Err(BindError::NoPorts));
+    let l = rig.stack.listen(any, ListenOptions::default()).unwrap();
+    let listens = rig.stack.listener_addr(l).unwrap().port();
+    assert!((50_000..=50_001).contains(&listens));
+    rig.stack.listen(any, ListenOptions::default()).unwrap();
+    assert!(rig.stack.listen(any, ListenOptions::default()).is_err());
 }
 
 #[test]

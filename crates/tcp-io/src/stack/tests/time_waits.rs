@@ -8,7 +8,9 @@ use tcp_core::wire::{Options, Segment, Timestamps};
 
 use super::peer::*;
 use crate::cell::ConnId;
-use crate::stack::{ConnectOptions, ListenOptions, OpenError, PacketDrop, StackConfig};
+use crate::stack::{
+    ConnectOptions, ListenOptions, OpenError, PacketDrop, StackConfig, SynCookies, TimeWaitReuse,
+};
 
 const SERVER: &str = "10.0.0.1:80";
 
@@ -120,7 +122,8 @@ fn a_listener_without_room_does_not_cost_the_record_its_quiet_time() {
     assert_eq!(rig.records(), (0, 1, 1));
     let mut rig = Rig::new();
     let peer = quiet_server(&mut rig, "10.0.0.2:4000");
-    let options = ListenOptions { syn_backlog: Some(0), ..ListenOptions::default() };
+    let syn_cookies = Some(SynCookies::Never);
+    let options = ListenOptions { syn_backlog: Some(0), syn_cookies, ..ListenOptions::default() };
     rig.stack.listen(at(SERVER), options).unwrap();
     rig.say(peer.me, peer.to, Segment { seq: peer.nxt + 1000, ..syn() });
     rig.silence();
@@ -168,7 +171,8 @@ fn a_failed_connect_leaves_the_record_alone() {
 
 #[test]
 fn ephemeral_ports_take_free_ones_first_and_then_records() {
-    let range = StackConfig { ephemeral_ports: (5000, 5001), ..config() };
+    let tw_reuse = TimeWaitReuse::On;
+    let range = StackConfig { ephemeral_ports: (5000, 5001), tw_reuse, ..config() };
     let mut rig = Rig::with(range);
     quiet_client(&mut rig, true);
     rig.wait(Duration::from_secs(2));
@@ -183,6 +187,187 @@ fn ephemeral_ports_take_free_ones_first_and_then_records() {
     assert_eq!(rig.records(), (0, 2, 0));
     let none = rig.stack.connect(rig.now, at("10.0.0.2:90"), ConnectOptions::default());
     assert_eq!(none, Err(OpenError::NoPorts));
+}
+
+// RFC 9293 3.10.7.4
+#[test]
+fn only_the_peers_own_fin_prolongs_the_quiet_time() {
+    let mut rig = Rig::new();
+    let peer = quiet_server(&mut rig, "10.0.0.2:4000");
+    rig.wait(Duration::from_secs(30));
+    for wrong in [-2i64, 0, 1, 1 << 20, 1 << 31] {
+        let seq = peer.nxt + wrong as u32;
+        rig.say(peer.me, peer.to, segment(FIN | ACK, seq, peer.rcv));
+        assert_eq!(rig.hear_one().ack, peer.nxt);
+    }
+    rig.wait(Duration::from_millis(30_100));
+    rig.assert_empty();
+}
+
+#[test]
+fn records_expire_each_in_its_turn() {
+    let mut rig = Rig::new();
+    let mut peers: Vec<_> = (0..5)
+        .map(|n| {
+            let peer = quiet_server(&mut rig, &format!("10.0.0.2:{}", 4000 + n));
+            rig.wait(Duration::from_secs(1));
+            peer
+        })
+        .collect();
+    // One timer for all of them.
+    assert_eq!((rig.stack.timer_count(), rig.stack.demux_count()), (1, 5));
+    // The second begins anew, at 5 s; the third is reset.
+    peers[1].nxt = peers[1].nxt - 1;
+    peers[1].send(&mut rig, FIN | ACK, b"");
+    peers[1].hear(&mut rig);
+    rig.say(peers[2].me, peers[2].to, segment(RST, peers[2].nxt, SeqNum(0)));
+    let mut left = Vec::new();
+    for _ in 0..7 {
+        rig.wait(Duration::from_millis(if left.is_empty() { 55_100 } else { 1000 }));
+        left.push(rig.records().2);
+    }
+    assert_eq!(left, [3, 3, 3, 2, 1, 0, 0]);
+    rig.assert_empty();
+}
+
+#[test]
+fn after_the_quiet_time_a_late_segment_is_reset() {
+    let mut rig = Rig::new();
+    let mut peer = quiet_server(&mut rig, "10.0.0.2:4000");
+    rig.wait(Duration::from_secs(61));
+    rig.assert_empty();
+    peer.nxt = peer.nxt - 1;
+    peer.send(&mut rig, FIN | ACK, b"");
+    let reset = rig.hear_one();
+    // RFC 9293 3.5.2, group 1
+    assert_eq!((reset.flags, reset.seq), (RST, peer.rcv));
+    assert_eq!(rig.drops(PacketDrop::NoConnection), 1);
+}
+
+// The peer of a connection that is over may open the next one before the stack had a turn.
+#[test]
+fn a_newer_syn_in_the_batch_of_the_last_fin_is_let_in() {
+    let mut rig = Rig::new();
+    let l = rig.listen(SERVER);
+    let mut peer = Peer::connect(&mut rig, "10.0.0.2:4000", SERVER);
+    let c = rig.accept(l).unwrap();
+    rig.stack.close(rig.now, c);
+    peer.hear(&mut rig);
+    peer.send(&mut rig, FIN | ACK, b"");
+    // Nothing was drained: the connection itself is still in TIME-WAIT.
+    assert_eq!(rig.records(), (0, 1, 0));
+    let next = peer.nxt + 1000;
+    rig.say(peer.me, peer.to, Segment { seq: next, ..syn() });
+    let answers = rig.hear();
+    let syn_ack = answers.iter().find(|h| h.flags == SYN | ACK).expect("a SYN-ACK");
+    assert_eq!(syn_ack.ack, next + 1);
+    assert!(syn_ack.seq.after(peer.rcv + 65_535));
+    assert_eq!(rig.records(), (1, 0, 0));
+    rig.say(peer.me, peer.to, segment(ACK, next + 1, syn_ack.seq + 1));
+    assert!(rig.accept(l).is_some());
+}
+
+// And an old one is not, wherever the quiet time stands.
+#[test]
+fn an_old_syn_in_the_batch_of_the_last_fin_is_not_let_in() {
+    let mut rig = Rig::new();
+    let l = rig.listen(SERVER);
+    let mut peer = Peer::connect(&mut rig, "10.0.0.2:4000", SERVER);
+    let c = rig.accept(l).unwrap();
+    rig.stack.close(rig.now, c);
+    peer.hear(&mut rig);
+    peer.send(&mut rig, FIN | ACK, b"");
+    rig.say(peer.me, peer.to, Segment { seq: peer.nxt - 1000, ..syn() });
+    assert!(rig.hear().iter().all(|h| h.flags == ACK && h.ack == peer.nxt));
+    assert_eq!(rig.records(), (0, 0, 1));
+}
+
+#[test]
+fn unread_text_outlives_a_record_whose_place_is_taken() {
+    let mut rig = Rig::new();
+    let l = rig.listen(SERVER);
+    let mut peer = Peer::connect(&mut rig, "10.0.0.2:4000", SERVER);
+    let old = rig.accept(l).unwrap();
+    rig.stack.shutdown(old).unwrap();
+    peer.hear(&mut rig);
+    peer.send(&mut rig, FIN | PSH | ACK, b"kept");
+    peer.hear(&mut rig);
+    assert_eq!(rig.stack.state(old), State::TimeWait);
+    // The successor from the same port.
+    let next = peer.nxt + 1000;
+    rig.say(peer.me, peer.to, Segment { seq: next, ..syn() });
+    let syn_ack = rig.hear_one();
+    let text = packet(peer.me, peer.to, segment(PSH | ACK, next + 1, syn_ack.seq + 1), b"new");
+    rig.put(&text);
+    let new = rig.accept(l).unwrap();
+    assert_eq!((rig.read(old), rig.read(new)), (b"kept".to_vec(), b"new".to_vec()));
+    assert_eq!(rig.read(old), b"");
+    assert_eq!(rig.stack.state(new), State::Established);
+}
+
+fn connect(rig: &mut Rig, to: &str) -> Result<ConnId, OpenError> {
+    rig.stack.connect(rig.now, at(to), ConnectOptions::default())
+}
+
+/// One port, which is in TIME-WAIT towards 10.0.0.2:90 for two seconds.
+fn one_port(tw_reuse: TimeWaitReuse) -> Rig {
+    let mut rig = Rig::with(StackConfig { ephemeral_ports: (5000, 5000), tw_reuse, ..config() });
+    quiet_client(&mut rig, true);
+    rig.wait(Duration::from_secs(2));
+    rig
+}
+
+// RFC 6191 3; Linux: tcp_tw_reuse
+#[test]
+fn reuse_towards_others_has_to_be_switched_on() {
+    for off in [TimeWaitReuse::Off, TimeWaitReuse::Loopback] {
+        let mut rig = one_port(off);
+        assert_eq!(connect(&mut rig, "10.0.0.2:90"), Err(OpenError::NoPorts), "{off:?}");
+        // The port serves another destination all the while.
+        assert!(connect(&mut rig, "10.0.0.2:91").is_ok());
+        // An application that names the port knows what it does, as on Linux.
+        assert!(client(&mut rig).is_ok());
+    }
+    assert!(connect(&mut one_port(TimeWaitReuse::On), "10.0.0.2:90").is_ok());
+}
+
+#[test]
+fn reuse_waits_until_the_peer_has_been_silent_for_a_second() {
+    let mut rig = one_port(TimeWaitReuse::On);
+    // Its FIN again, with a newer timestamp: the second begins anew.
+    let options =
+        Options { timestamps: Some(Timestamps { value: 1001, echo: 1 }), ..Options::default() };
+    let (me, to) = (at("10.0.0.2:90"), at("10.0.0.1:5000"));
+    // What the record expects is in the answer to any old segment.
+    rig.say(me, to, segment(FIN | ACK, IRS, SeqNum(0)));
+    let ack = rig.hear_one().seq;
+    rig.say(me, to, Segment { options, ..segment(FIN | ACK, IRS + 1, ack) });
+    assert_eq!(rig.hear_one().flags, ACK);
+    rig.wait(Duration::from_millis(900));
+    assert_eq!(connect(&mut rig, "10.0.0.2:90"), Err(OpenError::NoPorts));
+    rig.wait(Duration::from_millis(200));
+    assert!(connect(&mut rig, "10.0.0.2:90").is_ok());
+}
+
+#[test]
+fn the_stack_reuses_towards_itself_by_default() {
+    for (tw_reuse, allowed) in [(TimeWaitReuse::Off, false), (TimeWaitReuse::Loopback, true)] {
+        let mut rig =
+            Rig::with(StackConfig { ephemeral_ports: (5000, 5000), tw_reuse, ..config() });
+        let l = rig.listen(SERVER);
+        let c = connect(&mut rig, SERVER).unwrap();
+        rig.silence();
+        let s = rig.accept(l).unwrap();
+        rig.stack.close(rig.now, c);
+        rig.silence();
+        rig.stack.close(rig.now, s);
+        rig.silence();
+        assert_eq!(rig.records(), (0, 0, 1));
+        rig.wait(Duration::from_millis(900));
+        assert_eq!(connect(&mut rig, SERVER), Err(OpenError::NoPorts));
+        rig.wait(Duration::from_millis(200));
+        assert_eq!(connect(&mut rig, SERVER).is_ok(), allowed, "{tw_reuse:?}");
+    }
 }
 
 // RFC 1337

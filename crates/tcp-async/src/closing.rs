@@ -1,0 +1,48 @@
+//! How does a stream end? Closing with and without waiting, aborting, and what `shutdown` says of a
+//! connection that has ended already. Dropping is in `stream`.
+
+use std::io;
+
+use tcp_core::error::UserError;
+
+use crate::error;
+use crate::stream::TcpStream;
+use crate::wait::Delivery;
+
+impl TcpStream {
+    /// Closes the stream, as dropping it does, and waits until the peer has acknowledged all that
+    /// was written, at most for the [linger](Self::set_linger) time; without one it does not wait.
+    /// After it the stack goes on delivering in the background, as Linux does.
+    ///
+    /// That the peer has acknowledged text does not mean that its application has read it.
+    ///
+    /// # Errors
+    /// `TimedOut` if the linger time was over first; otherwise why the connection ended before
+    /// all was delivered. A linger time of zero, or unread text, resets: `ConnectionAborted`.
+    ///
+    /// # Cancel safety
+    /// The stream is closed whether or not anybody waits.
+    pub async fn close(self) -> io::Result<()> {
+        let wait = self.linger()?;
+        self.cell.close(self.net.handle.now());
+        let delivered = Delivery::new(&self.cell);
+        match tokio::time::timeout(wait.unwrap_or_default(), delivered).await {
+            Ok(end) => end.map_err(error::from_end),
+            Err(_) if wait.is_none() => Ok(()),
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "not all was delivered in time")),
+        }
+    }
+
+    /// Resets the connection at once; unsent and unread text is lost.
+    pub fn abort(self) {
+        self.cell.abort();
+    }
+
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
+        match self.cell.close_write() {
+            // As tokio: what has ended already is shut down.
+            Ok(()) | Err(UserError::Ended(_) | UserError::NotConnected) => Ok(()),
+            Err(e) => Err(error::from_user(e)),
+        }
+    }
+}

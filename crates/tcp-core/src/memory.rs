@@ -1,0 +1,320 @@
+//! How much memory may all buffers hold together, and who may have more when it runs short? A
+//! shared account with the three marks of Linux's `tcp_mem`, and each connection's part of it.
+//! What a connection gives back under pressure is `connection/memory.rs`'s affair.
+//!
+//! The account is a handful of atomics behind an `Arc`: no lock, and no atomic write as long as a
+//! connection's buffers keep their size.
+
+#[cfg(test)]
+mod tests;
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+/// Octets that each direction of each connection may hold however short memory is, so that every
+/// connection gets on. Linux: `SK_MEM_QUANTUM`, the least of `tcp_rmem` and `tcp_wmem`.
+pub const GUARANTEED: usize = 4096;
+
+/// Less than this is not handed out, in octets: it would wake a writer for next to nothing.
+const CRUMB: usize = 1024;
+
+/// The marks of the account, in octets (Linux: `tcp_mem`, there in pages).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemoryLimits {
+    /// Pressure ends when no more than this is held.
+    pub low: usize,
+    /// Pressure begins when more than this is held.
+    pub pressure: usize,
+    /// The budget. Buffers stop growing at seven eighths of it, but for the [`GUARANTEED`] part of
+    /// each connection: the tables over them, which grow with what is sent, need the rest.
+    pub high: usize,
+}
+
+impl MemoryLimits {
+    /// No limit.
+    pub const UNLIMITED: MemoryLimits =
+        MemoryLimits { low: usize::MAX, pressure: usize::MAX, high: usize::MAX };
+
+    /// At most `octets`, with pressure from two thirds of them on, until a half: the proportions
+    /// that Linux chooses (which takes 3/32 of the machine's memory for `high`).
+    pub const fn at_most(octets: usize) -> MemoryLimits {
+        MemoryLimits { low: octets / 2, pressure: octets / 3 * 2, high: octets }
+    }
+}
+
+impl Default for MemoryLimits {
+    /// 768 MiB, with pressure from 512 MiB on: what Linux chooses on a machine with 8 GiB.
+    fn default() -> MemoryLimits {
+        MemoryLimits::at_most(768 << 20)
+    }
+}
+
+/// How short memory is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// There is enough.
+    Low,
+    /// Buffers grow only up to a fair share, and give back what they don't need.
+    Pressure,
+    /// Nothing grows but each connection's guaranteed part.
+    High,
+}
+
+/// What the account says, for tables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemoryInfo {
+    /// Octets held by the buffers of all connections: whole allocations.
+    pub charged: usize,
+    /// Connections that hold them.
+    pub holders: usize,
+    /// How short memory is.
+    pub level: Level,
+    /// The marks.
+    pub limits: MemoryLimits,
+    /// Times that pressure began (Linux: `TCPMemoryPressures`).
+    pub pressures: usize,
+    /// Times that a buffer was not allowed to grow.
+    pub refusals: usize,
+    /// Octets of out-of-order text dropped to free memory (Linux: `OfoPruned`).
+    pub pruned: usize,
+    /// Connections reset at their close since memory was full (Linux: `TCPAbortOnMemory`).
+    pub aborts: usize,
+}
+
+/// The account of one stack, shared by its connections.
+#[derive(Debug)]
+pub struct Memory {
+    limits: MemoryLimits,
+    /// Where buffers stop growing.
+    full: usize,
+    charged: AtomicUsize,
+    holders: AtomicUsize,
+    /// Pressure has begun and not ended.
+    pressed: AtomicBool,
+    /// Somebody waits until memory comes free.
+    awaited: AtomicBool,
+    pressures: AtomicUsize,
+    refusals: AtomicUsize,
+    pruned: AtomicUsize,
+    aborts: AtomicUsize,
+}
+
+impl Memory {
+    /// An empty account. Marks out of order are raised to the one below.
+    pub fn new(limits: MemoryLimits) -> Arc<Memory> {
+        let pressure = limits.pressure.max(limits.low);
+        let high = limits.high.max(pressure);
+        Arc::new(Memory {
+            limits: MemoryLimits { pressure, high, ..limits },
+            full: (high - high / 8).max(pressure),
+            charged: AtomicUsize::new(0),
+            holders: AtomicUsize::new(0),
+            pressed: AtomicBool::new(false),
+            awaited: AtomicBool::new(false),
+            pressures: AtomicUsize::new(0),
+            refusals: AtomicUsize::new(0),
+            pruned: AtomicUsize::new(0),
+            aborts: AtomicUsize::new(0),
+        })
+    }
+
+    /// How short memory is now.
+    #[inline]
+    pub fn level(&self) -> Level {
+        self.level_at(self.charged.load(Relaxed))
+    }
+
+    /// A snapshot.
+    pub fn info(&self) -> MemoryInfo {
+        MemoryInfo {
+            charged: self.charged.load(Relaxed),
+            holders: self.holders.load(Relaxed),
+            level: self.level(),
+            limits: self.limits,
+            pressures: self.pressures.load(Relaxed),
+            refusals: self.refusals.load(Relaxed),
+            pruned: self.pruned.load(Relaxed),
+            aborts: self.aborts.load(Relaxed),
+        }
+    }
+
+    /// Notes whether somebody waits until memory comes free; see [`is_awaited`](Self::is_awaited).
+    pub fn set_awaited(&self, awaited: bool) {
+        if self.is_awaited() != awaited {
+            self.awaited.store(awaited, Relaxed);
+        }
+    }
+
+    /// Whether who frees memory should tell the stack.
+    #[inline]
+    pub fn is_awaited(&self) -> bool {
+        self.awaited.load(Relaxed)
+    }
+
+    /// Keeps the hysteresis by looking: whoever sees the account beyond a mark moves the state.
+    #[inline]
+    fn level_at(&self, charged: usize) -> Level {
+        let pressed = self.pressed.load(Relaxed);
+        if charged > self.limits.pressure {
+            if !pressed && !self.pressed.swap(true, Relaxed) {
+                self.pressures.fetch_add(1, Relaxed);
+            }
+            return if charged >= self.full { Level::High } else { Level::Pressure };
+        }
+        if !pressed {
+            return Level::Low;
+        }
+        if charged <= self.limits.low {
+            self.pressed.store(false, Relaxed);
+            return Level::Low;
+        }
+        Level::Pressure
+    }
+
+    /// What every connection may hold while memory is short, as on Linux: an equal part.
+    fn share(&self) -> usize {
+        self.limits.high / self.holders.load(Relaxed).max(1)
+    }
+
+    /// How much more a connection may hold that holds `held` octets.
+    fn allowance(&self, charged: usize, held: usize) -> usize {
+        let room = self.full.saturating_sub(charged);
+        let allowed = match self.level_at(charged) {
+            Level::Low => room,
+            Level::Pressure => room.min(self.share().saturating_sub(held)),
+            Level::High => 0,
+        };
+        if allowed < CRUMB { 0 } else { allowed }
+    }
+
+    /// Charges between `least` and `wanted` octets to a connection that holds `held`; returns how
+    /// many, or zero.
+    fn reserve(&self, held: usize, least: usize, wanted: usize) -> usize {
+        let mut granted = 0;
+        let _ = self.charged.fetch_update(Relaxed, Relaxed, |charged| {
+            granted = self.allowance(charged, held).min(wanted);
+            if granted < least {
+                granted = 0;
+            }
+            (granted > 0).then(|| charged + granted)
+        });
+        if granted < wanted {
+            self.refusals.fetch_add(1, Relaxed);
+        }
+        granted
+    }
+}
+
+/// One connection's part of the account; what is still charged goes back when it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// None: nothing is counted or limited.
+    memory: Option<Arc<Memory>>,
+    charged: usize,
+}
+
+impl Account {
+    /// From now on what is held is charged to `memory`.
+    pub(crate) fn join(&mut self, memory: &Arc<Memory>) {
+        *self = Account { memory: Some(memory.clone()), charged: 0 };
+        memory.holders.fetch_add(1, Relaxed);
+    }
+
+    /// Makes the charge what is really held.
+    #[inline]
+    pub(crate) fn settle(&mut self, held: usize) {
+        if held != self.charged {
+            self.correct(held);
+        }
+    }
+
+    fn correct(&mut self, held: usize) {
+        if let Some(m) = &self.memory {
+            if held > self.charged {
+                m.charged.fetch_add(held - self.charged, Relaxed);
+            } else {
+                m.charged.fetch_sub(self.charged - held, Relaxed);
+            }
+        }
+        self.charged = held;
+    }
+
+    /// Octets charged.
+    pub(crate) fn charged(&self) -> usize {
+        self.charged
+    }
+
+    #[inline]
+    pub(crate) fn level(&self) -> Level {
+        self.memory.as_ref().map_or(Level::Low, |m| m.level())
+    }
+
+    /// Whether the connection holds more than its part while memory is short.
+    pub(crate) fn is_over_share(&self) -> bool {
+        self.memory.as_ref().is_some_and(|m| self.charged > m.share())
+    }
+
+    /// How much more the connection may hold, the guaranteed part aside.
+    pub(crate) fn allowance(&self) -> usize {
+        let Some(m) = &self.memory else { return usize::MAX };
+        m.allowance(m.charged.load(Relaxed), self.charged)
+    }
+
+    /// Asks for `wanted` octets for a direction that holds `held`; returns how many it may have.
+    pub(crate) fn take(&mut self, held: usize, wanted: usize) -> usize {
+        let Some(m) = &self.memory else { return wanted };
+        let guaranteed = GUARANTEED.saturating_sub(held).min(wanted);
+        let granted = m.reserve(self.charged, 1, wanted);
+        if granted < guaranteed {
+            m.charged.fetch_add(guaranteed - granted, Relaxed);
+        }
+        self.charged += granted.max(guaranteed);
+        granted.max(guaranteed)
+    }
+
+    /// Asks for all of `wanted` octets.
+    pub(crate) fn take_all(&mut self, wanted: usize) -> bool {
+        let Some(m) = &self.memory else { return true };
+        let granted = m.reserve(self.charged, wanted, wanted);
+        self.charged += granted;
+        granted == wanted
+    }
+
+    pub(crate) fn note_pruned(&self, octets: usize) {
+        if let Some(m) = &self.memory {
+            m.pruned.fetch_add(octets, Relaxed);
+        }
+    }
+
+    pub(crate) fn note_abort(&self) {
+        if let Some(m) = &self.memory {
+            m.aborts.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.memory.as_ref().is_some_and(|m| m.is_awaited())
+    }
+}
+
+/// A copy holds as much as the original, and is charged for it.
+#[cfg(feature = "explore")]
+impl Clone for Account {
+    fn clone(&self) -> Account {
+        if let Some(m) = &self.memory {
+            m.charged.fetch_add(self.charged, Relaxed);
+            m.holders.fetch_add(1, Relaxed);
+        }
+        Account { memory: self.memory.clone(), charged: self.charged }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        if let Some(m) = self.memory.take() {
+            m.charged.fetch_sub(self.charged, Relaxed);
+            m.holders.fetch_sub(1, Relaxed);
+        }
+    }
+}

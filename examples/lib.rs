@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tcp_async::status::StatusServer;
-use tcp_async::{Cidr, Net};
+use tcp_async::{Builder, Cidr, Net};
 use tcp_io::device::{CaptureHandle, CaptureOptions, Device, Tap, TunDevice, TunError};
 
 /// Which TUN device and addresses a program uses.
@@ -20,6 +20,9 @@ pub struct TunArgs {
     /// same network. May be given several times.
     #[arg(long = "address", value_name = "CIDR", default_values = ["10.45.0.2/24", "fd45::2/64"])]
     pub addresses: Vec<Cidr>,
+    /// Network namespace in which the device is opened; the program itself stays where it is.
+    #[arg(long, value_name = "NAME")]
+    pub netns: Option<String>,
 }
 
 impl TunArgs {
@@ -33,7 +36,15 @@ impl TunArgs {
     /// # Errors
     /// What opening the device says: no privilege, a name that is taken, a bad address.
     pub fn start(&self) -> Result<Net, TunError> {
-        self.start_on(self.open()?)
+        self.start_with(|net| net)
+    }
+
+    /// Opens the device and starts a stack on it that is described further.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(&self, describe: impl FnOnce(Builder) -> Builder) -> Result<Net, TunError> {
+        self.start_on(self.open()?, describe)
     }
 
     /// Like [`start`](Self::start), with a capture if that is asked for.
@@ -42,24 +53,35 @@ impl TunArgs {
     /// As [`start`](Self::start); and if the capture's file can't be made.
     pub fn start_tapped(&self, look: &LookArgs) -> Result<(Net, Option<CaptureHandle>), TunError> {
         let device = self.open()?;
-        let Some(path) = &look.capture else { return Ok((self.start_on(device)?, None)) };
+        let Some(path) = &look.capture else {
+            return Ok((self.start_on(device, |net| net)?, None));
+        };
         let tap = File::create(path).and_then(|f| Tap::new(device, f, CaptureOptions::default()));
         let tap = tap.map_err(|e| TunError::Io("begin the capture", e))?;
         let capture = tap.handle();
-        Ok((self.start_on(tap)?, Some(capture)))
+        Ok((self.start_on(tap, |net| net)?, Some(capture)))
     }
 
     fn open(&self) -> Result<TunDevice, TunError> {
         let mut tun = TunDevice::builder().name(&self.tun);
+        if let Some(name) = &self.netns {
+            tun = tun.namespace(name);
+        }
         for host in self.host_addresses() {
             tun = tun.host_address(host);
         }
         tun.open()
     }
 
-    fn start_on<D: Device + Unpin>(&self, device: D) -> Result<Net, TunError> {
+    fn start_on<D: Device + Unpin>(
+        &self,
+        device: D,
+        describe: impl FnOnce(Builder) -> Builder,
+    ) -> Result<Net, TunError> {
         let net = self.addresses.iter().fold(Net::builder(), |b, c| b.cidr(*c));
-        net.device(device).map_err(|e| TunError::Io("start the stack", io::Error::from(e)))
+        describe(net)
+            .device(device)
+            .map_err(|e| TunError::Io("start the stack", io::Error::from(e)))
     }
 }
 

@@ -2,68 +2,13 @@
 //! without the right to open a device. Skipped if they are not built (`cargo build --examples`).
 #![cfg(target_os = "linux")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
-use stack_tests::kernel::{Namespace, OURS, connect};
-
-/// Where cargo puts the examples of the profile that this test was built with.
-fn example(name: &str) -> Option<PathBuf> {
-    let deps = std::env::current_exe().ok()?;
-    let path = deps.parent()?.parent()?.join("examples").join(name);
-    if !path.exists() {
-        println!("skipped: {} is not built", path.display());
-        return None;
-    }
-    Some(path)
-}
-
-/// A running example; killed when dropped.
-struct Running {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Running {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the example runs");
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        Running { child, lines }
-    }
-
-    /// Reads lines up to one with `part` in it.
-    fn line_with(&mut self, part: &str) -> String {
-        let mut all = String::new();
-        loop {
-            let mut line = String::new();
-            let n = self.lines.read_line(&mut line).unwrap();
-            assert!(n > 0, "it ended before it said {part:?}; it said {all:?}");
-            if line.contains(part) {
-                return line;
-            }
-            all += &line;
-        }
-    }
-
-    /// As Ctrl-C does.
-    fn interrupt(&mut self) {
-        // `ip netns exec` becomes the program, so the process is the example itself.
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::INT).unwrap();
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use stack_tests::kernel::{Namespace, OURS, Running, connect, example};
 
 #[test]
 #[ignore = "needs root and /dev/net/tun"]
@@ -90,8 +35,7 @@ fn the_echo_server_reports_each_connection() {
         assert!(line.contains("12345 bytes, "), "{line:?}");
         assert!(["LAST-ACK", "CLOSED"].iter().any(|state| line.contains(state)), "{line:?}");
     }
-    server.interrupt();
-    let status = server.child.wait().unwrap();
+    let status = server.interrupt();
     assert!(status.success(), "{status}");
 }
 

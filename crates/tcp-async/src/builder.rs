@@ -9,7 +9,7 @@ use tcp_core::Instant;
 use tcp_core::config::TcpConfig;
 use tcp_io::device::{Capabilities, Device};
 use tcp_io::reactor::Reactor;
-use tcp_io::stack::{Cidr, CidrError, Routes, Stack, StackConfig};
+use tcp_io::stack::{Cidr, CidrError, Foreign, Routes, Stack, StackConfig};
 
 use crate::net::{DEFAULT_GRACE, Net};
 
@@ -89,6 +89,14 @@ impl Builder {
     /// Changes the stack's limits. What depends on the device is set when it is known.
     pub fn config(mut self, change: impl FnOnce(&mut StackConfig)) -> Builder {
         change(&mut self.config);
+        self
+    }
+
+    /// What happens to packets for addresses that are not the stack's own. [`Foreign::Take`] is
+    /// what a transparent proxy or a tunnel needs: [`Net::listen_any`], and connections from any
+    /// address.
+    pub fn foreign(mut self, foreign: Foreign) -> Builder {
+        self.config.foreign = foreign;
         self
     }
 

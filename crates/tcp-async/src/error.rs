@@ -4,7 +4,7 @@
 use std::io::{Error, ErrorKind};
 
 use tcp_core::error::{End, Unreachable, UserError};
-use tcp_io::cell::{AcceptError, TakenError};
+use tcp_io::cell::{AcceptError, RequestEnd, TakenError};
 use tcp_io::stack::{BindError, ListenError, OpenError};
 
 pub(crate) fn from_end(e: End) -> Error {
@@ -69,7 +69,18 @@ pub(crate) fn from_bind(e: BindError) -> Error {
 pub(crate) fn from_listen(e: ListenError) -> Error {
     match e {
         ListenError::Bind(e) => from_bind(e),
+        ListenError::NotUnspecified => Error::new(ErrorKind::InvalidInput, e.to_string()),
+        ListenError::OwnAddressesOnly => Error::new(ErrorKind::AddrNotAvailable, e.to_string()),
     }
+}
+
+pub(crate) fn from_request(e: RequestEnd) -> Error {
+    let kind = match e {
+        RequestEnd::Expired | RequestEnd::Unanswered => ErrorKind::TimedOut,
+        RequestEnd::Withdrawn => ErrorKind::ConnectionReset,
+        RequestEnd::Closed | RequestEnd::Decided => ErrorKind::ConnectionAborted,
+    };
+    Error::new(kind, e.to_string())
 }
 
 pub(crate) fn from_accept(e: AcceptError) -> Error {

@@ -40,6 +40,7 @@ mod look;
 mod metrics;
 mod net;
 mod options;
+mod pending;
 mod socket;
 mod split;
 #[cfg(all(feature = "status", unix))]
@@ -52,6 +53,7 @@ pub use builder::{BuildError, Builder};
 pub use listener::{Incoming, TcpListener};
 pub use look::Slices;
 pub use net::Net;
+pub use pending::{IncomingPending, PendingConnection, PendingListener};
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
@@ -61,11 +63,13 @@ pub mod tcp {
     pub use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
-pub use tcp_core::config::{BufferLimits, Keepalive, Linger2, TcpConfig};
+pub use tcp_core::config::{BufferLimits, Keepalive, Linger, Linger2, SocketOptions, TcpConfig};
 pub use tcp_core::connection::{
     Happening, Info, Limit, Limited, RecoveryState, SendReason, State, Stats, Timer,
 };
+pub use tcp_core::listen::PeerSyn;
 pub use tcp_io::stack::{
-    Cidr, ConnectionRow, CounterRow, Counters, Filter, ListenOptions, Network, PacketDrop, Routes,
-    RunningTimer, StackConfig, Summary, SynCookies, TimeWaitReuse,
+    Cidr, ConnectionRow, CounterRow, Counters, Filter, Foreign, ListenOptions, ListenScope,
+    Network, PacketDrop, PendingOptions, Rejection, Routes, RunningTimer, StackConfig, Summary,
+    SynCookies, TimeWaitReuse, Unreachability,
 };

@@ -51,7 +51,7 @@ impl TcpListener {
     /// Dropping the future loses no connection. Several tasks may accept at once; each connection
     /// goes to one, in turn.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let cell = Accept { cell: &self.cell, key: None }.await;
+        let cell = Accept::new(&*self.cell).await;
         self.accepted(cell.map_err(error::from_accept)?)
     }
 
@@ -69,7 +69,7 @@ impl TcpListener {
         Ok((TcpStream::new(self.net.clone(), cell), peer))
     }
 
-    /// The address it listens on.
+    /// The address it listens on; unspecified, and port 0, if it takes every one.
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -152,14 +152,20 @@ impl Stream for Incoming {
     }
 }
 
-/// One task's wait for a connection.
-struct Accept<'a> {
-    cell: &'a ListenerCell,
+/// One task's wait for a connection, or for a request.
+pub(crate) struct Accept<'a, T> {
+    cell: &'a ListenerCell<T>,
     key: Option<usize>,
 }
 
-impl Future for Accept<'_> {
-    type Output = Result<Arc<ConnCell>, tcp_io::cell::AcceptError>;
+impl<T> Accept<'_, T> {
+    pub(crate) fn new(cell: &ListenerCell<T>) -> Accept<'_, T> {
+        Accept { cell, key: None }
+    }
+}
+
+impl<T> Future for Accept<'_, T> {
+    type Output = Result<T, tcp_io::cell::AcceptError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -167,7 +173,7 @@ impl Future for Accept<'_> {
     }
 }
 
-impl Drop for Accept<'_> {
+impl<T> Drop for Accept<'_, T> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             self.cell.cancel_wait(key);

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use tcp_core::Endpoint;
 use tcp_core::config::{Linger, SocketOptions};
-use tcp_io::stack::{BindOptions, ConnectOptions, ListenOptions};
+use tcp_io::stack::{BindOptions, ConnectOptions, ListenOptions, PendingOptions};
 
 use crate::error;
 use crate::listener::TcpListener;
 use crate::net::Net;
+use crate::pending::PendingListener;
 use crate::stream::TcpStream;
 
 /// A socket that is neither connected nor listening yet; see `tokio::net::TcpSocket`.
@@ -358,6 +359,27 @@ impl TcpSocket {
     /// # Errors
     /// As [`TcpListener::bind`].
     pub fn listen_with(self, options: ListenOptions) -> io::Result<TcpListener> {
+        let (local, options) = self.listen_options(options)?;
+        let listener = self.net.listen_addr(local, options)?;
+        // The listener owns the reservation now.
+        self.lock().bound = None;
+        Ok(listener)
+    }
+
+    /// Listens and leaves it to the program whether a SYN is answered, and how.
+    ///
+    /// # Errors
+    /// As [`TcpListener::bind`].
+    pub fn listen_pending(self, pending: PendingOptions) -> io::Result<PendingListener> {
+        let wanted = ListenOptions { pending: Some(pending), ..ListenOptions::default() };
+        let (local, options) = self.listen_options(wanted)?;
+        let listener = self.net.listen_addr_pending(local, options)?;
+        self.lock().bound = None;
+        Ok(listener)
+    }
+
+    /// What a listener is told, with what was set on the socket.
+    fn listen_options(&self, options: ListenOptions) -> io::Result<(SocketAddr, ListenOptions)> {
         if self.lock().bound.is_none() {
             let any = SocketAddr::new(self.local_addr()?.ip(), 0);
             self.bind(any)?;
@@ -374,10 +396,7 @@ impl TcpSocket {
                 ..options
             }
         };
-        let listener = self.net.listen_addr(local, options)?;
-        // The listener owns the reservation now.
-        self.lock().bound = None;
-        Ok(listener)
+        Ok((local, options))
     }
 
     fn default_send(&self) -> u32 {

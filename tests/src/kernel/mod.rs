@@ -2,6 +2,7 @@
 //! a stack on the device, and programs of the kernel's side. Needs root and `/dev/net/tun`.
 
 pub mod bulk;
+mod example;
 mod namespace;
 mod net;
 mod socket;
@@ -9,6 +10,7 @@ mod socket;
 use std::future::Future;
 use std::time::Duration;
 
+pub use example::{Running, example};
 pub use namespace::{KernelTask, Namespace};
 pub use net::{HOST, HOST_V4, HOST_V6, KernelNet, OURS, OURS_V4, OURS_V6};
 pub use socket::{KernelListener, connect, connect_from};

@@ -217,6 +217,11 @@ impl HalfOpen {
         self.segment(self.isn + 1, Flags::ACK, self.window >> shift, options)
     }
 
+    /// The reset of an application that wants the connection no more (RFC 9293 3.10.5).
+    pub fn reset(&self) -> Segment<'static> {
+        self.segment(self.isn + 1, Flags::RST | Flags::ACK, 0, Options::default())
+    }
+
     fn segment(
         &self,
         seq: SeqNum,

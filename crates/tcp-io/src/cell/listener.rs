@@ -1,5 +1,5 @@
-//! How do tasks and the stack share a listener? The accept queue: established connections that
-//! nobody has accepted, bounded by the backlog.
+//! How do tasks and the stack share a listener? The accept queue: established connections, or
+//! requests to decide about, that nobody has accepted, bounded by the backlog.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,19 +11,17 @@ use tcp_core::Endpoint;
 use super::ConnCell;
 use super::waiters::WakeList;
 
-/// An established connection in the accept queue.
-pub(crate) type Pending = Arc<ConnCell>;
-
-/// A listener shared between the stack and the tasks that accept.
+/// A listener shared between the stack and the tasks that accept. The queue holds established
+/// connections, or undecided requests ([`RequestCell`](super::RequestCell)).
 #[derive(Debug)]
-pub struct ListenerCell {
+pub struct ListenerCell<T = Arc<ConnCell>> {
     local: Endpoint,
-    inner: Mutex<Inner>,
+    inner: Mutex<Inner<T>>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    queue: VecDeque<Pending>,
+struct Inner<T> {
+    queue: VecDeque<T>,
     backlog: usize,
     open: bool,
     label: Option<Arc<str>>,
@@ -50,8 +48,8 @@ impl fmt::Display for AcceptError {
 
 impl std::error::Error for AcceptError {}
 
-impl ListenerCell {
-    pub(crate) fn new(local: Endpoint, backlog: usize) -> Arc<ListenerCell> {
+impl<T> ListenerCell<T> {
+    pub(crate) fn new(local: Endpoint, backlog: usize) -> Arc<ListenerCell<T>> {
         Arc::new(ListenerCell {
             local,
             inner: Mutex::new(Inner {
@@ -66,7 +64,7 @@ impl ListenerCell {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -83,7 +81,7 @@ impl ListenerCell {
     }
 
     /// Queues an established connection; gives it back if there is no room.
-    pub(crate) fn push(&self, conn: Pending) -> Result<(), Pending> {
+    pub(crate) fn push(&self, conn: T) -> Result<(), T> {
         let mut i = self.lock();
         if !i.open || i.queue.len() > i.backlog {
             return Err(conn);
@@ -101,7 +99,7 @@ impl ListenerCell {
     ///
     /// # Errors
     /// [`AcceptError::Closed`] after the listener was closed.
-    pub fn try_accept(&self) -> Result<Option<Arc<ConnCell>>, AcceptError> {
+    pub fn try_accept(&self) -> Result<Option<T>, AcceptError> {
         let mut i = self.lock();
         match i.queue.pop_front() {
             Some(c) => Ok(Some(c)),
@@ -111,7 +109,7 @@ impl ListenerCell {
     }
 
     /// Polls for the next connection; keeps the waker of the last task that called.
-    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<Arc<ConnCell>, AcceptError>> {
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<T, AcceptError>> {
         let mut i = self.lock();
         if let Some(c) = i.queue.pop_front() {
             return Poll::Ready(Ok(c));
@@ -128,7 +126,7 @@ impl ListenerCell {
         &self,
         cx: &mut Context<'_>,
         key: &mut Option<usize>,
-    ) -> Poll<Result<Arc<ConnCell>, AcceptError>> {
+    ) -> Poll<Result<T, AcceptError>> {
         let mut i = self.lock();
         let result = match i.queue.pop_front() {
             Some(c) => Ok(c),
@@ -162,6 +160,14 @@ impl ListenerCell {
         self.lock().queue.len()
     }
 
+    /// Takes out what waits no longer to be accepted.
+    pub(crate) fn remove(&self, is: impl Fn(&T) -> bool) {
+        let mut i = self.lock();
+        if let Some(at) = i.queue.iter().position(is) {
+            i.queue.remove(at);
+        }
+    }
+
     /// The backlog.
     pub fn backlog(&self) -> usize {
         self.lock().backlog
@@ -178,7 +184,7 @@ impl ListenerCell {
     }
 
     /// Closes it: wakes every waiting task and returns what nobody accepted.
-    pub(crate) fn close(&self) -> VecDeque<Pending> {
+    pub(crate) fn close(&self) -> VecDeque<T> {
         let mut i = self.lock();
         i.open = false;
         let left = std::mem::take(&mut i.queue);
@@ -195,7 +201,7 @@ impl ListenerCell {
     }
 }
 
-impl Inner {
+impl<T> Inner<T> {
     /// Whom a connection concerns: the task that has waited longest, or else the one that polls.
     fn pick(&mut self, wake: &mut WakeList) {
         let first = self.waiting.pop_front().map(|(_, w)| w);

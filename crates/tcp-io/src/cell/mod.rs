@@ -3,6 +3,7 @@
 
 mod listener;
 mod ready;
+mod request;
 mod waiters;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use tcp_core::{Instant, Tuple};
 pub use listener::{AcceptError, ListenerCell};
 
 pub use ready::ReadyQueue;
+pub use request::{Request, RequestCell, RequestEnd};
 pub use waiters::{Interest, Readiness, WaiterKey};
 use waiters::{Waiters, WakeList};
 

@@ -80,7 +80,9 @@ impl Stack {
         let remote = self.check_remote(remote)?;
         let wanted = options.local.filter(|a| !a.ip().is_unspecified());
         let ip = match wanted {
-            Some(a) if a.is_ipv4() == remote.ip.is_ipv4() && self.is_local(a.ip()) => {
+            Some(a)
+                if a.is_ipv4() == remote.ip.is_ipv4() && self.may_connect(a.ip(), remote.ip) =>
+            {
                 if !self.has_route(remote.ip) {
                     return Err(OpenError::NoRoute);
                 }
@@ -131,9 +133,7 @@ impl Stack {
         {
             remote.ip = IpAddr::V4(v4);
         }
-        let broadcast = matches!(remote.ip, IpAddr::V4(a) if a.is_broadcast())
-            || self.config.addresses.iter().any(|c| c.broadcast() == Some(remote.ip));
-        if remote.ip.is_multicast() || broadcast || remote.port == 0 {
+        if remote.ip.is_multicast() || self.is_broadcast(remote.ip) || remote.port == 0 {
             return Err(OpenError::BadRemote);
         }
         if remote.ip.is_unspecified() {
@@ -164,7 +164,7 @@ impl Stack {
         match self.owner(t) {
             None => Claim::Free,
             Some(Owner::TimeWait(slot)) => Claim::Quiet(slot),
-            Some(Owner::HalfOpen(_) | Owner::Connection(_)) => Claim::Taken,
+            Some(Owner::HalfOpen(_) | Owner::Request(_) | Owner::Connection(_)) => Claim::Taken,
         }
     }
 

@@ -9,6 +9,7 @@ use tcp_core::config::TcpConfig;
 use tcp_core::listen::SynCookies;
 use tcp_core::memory::MemoryLimits;
 
+use super::Foreign;
 use super::routes::Routes;
 
 /// An address with the length of its network's prefix, as in `10.0.0.2/24`.
@@ -167,7 +168,7 @@ pub struct StackConfig {
     pub max_connections: usize,
     /// Ephemeral ports, from and to, inclusive. Linux: 32768 to 60999.
     pub ephemeral_ports: (u16, u16),
-    /// Octets of SYN text that all half-open records together may keep.
+    /// Octets of SYN text that all half-open records and undecided requests together may keep.
     pub syn_text_budget: usize,
     /// Octets that incomplete IPv4 datagrams may hold; the oldest give way. Linux: 4 MiB, where the
     /// newest are refused.
@@ -186,6 +187,8 @@ pub struct StackConfig {
     pub icmp_msgs_burst: u32,
     /// What the buffers of all connections may hold together. Linux: `tcp_mem`.
     pub memory: MemoryLimits,
+    /// What happens to packets for addresses that are not the stack's own.
+    pub foreign: Foreign,
 }
 
 impl Default for StackConfig {
@@ -216,6 +219,7 @@ impl Default for StackConfig {
             icmp_msgs_per_sec: 1000,
             icmp_msgs_burst: 50,
             memory: MemoryLimits::default(),
+            foreign: Foreign::Ignore,
         }
     }
 }

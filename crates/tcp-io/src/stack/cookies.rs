@@ -12,6 +12,7 @@ use tcp_core::wire::{Flags, Segment};
 use tcp_core::{Instant, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
+use super::receive::Carrier;
 use super::tables::Keyed;
 use super::{ListenerId, Stack};
 
@@ -170,6 +171,7 @@ impl Stack {
         id: ListenerId,
         tuple: &Tuple,
         seg: &Segment<'_>,
+        from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
         let Some(mut record) = self.cookie_record(now, id, tuple, seg) else {
             self.counters.syn_cookies_failed += 1;
@@ -185,13 +187,13 @@ impl Stack {
         match self.completion(id)? {
             Completion::Queue => {
                 self.cookies.used.insert(mark);
-                self.establish(now, id, record, seg, 0)
+                self.establish(now, id, record, None, seg, from)
             }
             Completion::Drop => {
                 if self.listeners.keeps_proven(id) {
                     self.cookies.used.insert(mark);
                     record.on_overflow();
-                    self.queue_half_open(id, record);
+                    self.queue_half_open(id, record, None);
                 }
                 Err(PacketDrop::AcceptQueueFull)
             }

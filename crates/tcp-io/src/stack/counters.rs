@@ -67,6 +67,10 @@ tcp_core::labels! {
         BadCookie,
         /// A SYN cookie that has made a connection before; answered by a reset.
         UsedCookie,
+        /// A SYN while as many requests are undecided as the listener lets.
+        PendingQueueFull,
+        /// Another segment for a request that is undecided, such as its SYN once more.
+        Undecided,
     }
 }
 
@@ -146,6 +150,12 @@ counters! {
         pub time_wait_overflow: u64 => "TcpExtTCPTimeWaitOverflow",
         /// Closed connections that were reset since there were too many (`max_orphans`).
         pub orphans_reset: u64 => "StackOrphansReset",
+        /// SYNs that became requests for the application to decide about.
+        pub requests: u64 => "StackRequests",
+        /// Requests that nobody decided about in time.
+        pub request_timeouts: u64 => "StackRequestTimeouts",
+        /// ICMP destination unreachable messages sent for the application.
+        pub unreachables_out: u64 => "StackRequestsUnreachable",
         /// ICMP echo requests answered.
         pub echoes: u64 => "IcmpOutEchoReps",
         /// Datagrams put together from fragments.

@@ -14,7 +14,7 @@ use super::counters::PacketDrop;
 use super::observe::Cause;
 use super::tables::Owner;
 use super::{Stack, ip, observe};
-use crate::cell::ConnId;
+use crate::cell::{ConnId, RequestEnd};
 
 /// Octets of an ICMP header.
 const HEADER: usize = 8;
@@ -33,6 +33,7 @@ impl Stack {
         }
         let (kind, code) = (p.payload[0], p.payload[1]);
         if kind == 8 && code == 0 {
+            self.check_echo(p.dst)?;
             self.echo(now, p, 0);
             return Ok(());
         }
@@ -63,6 +64,7 @@ impl Stack {
         let mtu = u32::from_be_bytes([p.payload[4], p.payload[5], p.payload[6], p.payload[7]]);
         let error = match (kind, code) {
             (128, 0) => {
+                self.check_echo(p.dst)?;
                 self.echo(now, p, 129);
                 return Ok(());
             }
@@ -96,7 +98,7 @@ impl Stack {
         match self.owner(&q.tuple) {
             Some(Owner::Connection(id)) => self.icmp_to_connection(now, id, &q, error),
             Some(Owner::HalfOpen(slot)) => self.icmp_to_half_open(slot, &q, error),
-            Some(Owner::TimeWait(_)) | None => Err(PacketDrop::IcmpNotBelieved),
+            Some(Owner::TimeWait(_) | Owner::Request(_)) | None => Err(PacketDrop::IcmpNotBelieved),
         }
     }
 
@@ -136,7 +138,7 @@ impl Stack {
             HalfOpenIcmp::NotBelieved => return Err(PacketDrop::IcmpNotBelieved),
             HalfOpenIcmp::Keep => {}
             HalfOpenIcmp::Remove => {
-                self.take_half_open(slot);
+                self.remove_half_open(slot, RequestEnd::Unanswered);
                 self.counters.attempt_fails += 1;
                 observe::request_ended(&q.tuple, "unreachable");
             }

@@ -87,10 +87,13 @@ impl IcmpLimit {
 
     fn allows(&mut self, now: Instant, to: IpAddr, config: &super::StackConfig) -> bool {
         let slot = (self.hash.hash_one(to) % BUCKETS as u64) as usize;
-        let second = Duration::from_secs(1) / config.icmp_msgs_per_sec.max(1);
-        self.each[slot].take(now, config.icmp_ratelimit, BURST)
-            && config.icmp_msgs_per_sec > 0
-            && self.all.take(now, second, config.icmp_msgs_burst.max(1))
+        self.each[slot].take(now, config.icmp_ratelimit, BURST) && self.allows_decided(now, config)
+    }
+
+    /// Whether an error that the application decided to send may go: one host may get many.
+    pub(super) fn allows_decided(&mut self, now: Instant, config: &super::StackConfig) -> bool {
+        let cost = Duration::from_secs(1) / config.icmp_msgs_per_sec.max(1);
+        config.icmp_msgs_per_sec > 0 && self.all.take(now, cost, config.icmp_msgs_burst.max(1))
     }
 }
 

@@ -223,6 +223,27 @@ pub(crate) fn finish_reassembled(packet: &mut Vec<u8>, header: usize) -> bool {
     true
 }
 
+/// Octets of a packet by its header, which [`parse`] has found good: what the link padded is not
+/// of it.
+pub(crate) fn datagram_len(packet: &[u8]) -> usize {
+    let word =
+        |at| packet.get(at..at + 2).map_or(0, |b| usize::from(u16::from_be_bytes([b[0], b[1]])));
+    match packet.first().map(|b| b >> 4) {
+        Some(4) => word(2),
+        _ => 40 + word(4),
+    }
+}
+
+/// TTL or hop limit, and type of service or traffic class, of a packet that [`parse`] has found
+/// good.
+pub(crate) fn hop_and_class(packet: &[u8]) -> (u8, u8) {
+    match packet {
+        [first, class, ..] if first >> 4 == 4 => (packet.get(8).copied().unwrap_or(0), *class),
+        [first, second, ..] => (packet.get(7).copied().unwrap_or(0), first << 4 | second >> 4),
+        _ => (0, 0),
+    }
+}
+
 /// The destination of a packet of ours.
 pub(crate) fn destination(head: &[u8]) -> Option<IpAddr> {
     match head.first()? >> 4 {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tcp_core::config::{SocketOptions, TcpConfig};
 use tcp_core::listen::{Backlog, SynCookies};
 
-use super::StackConfig;
 use super::ports::BindError;
+use super::{ListenScope, PendingOptions, StackConfig};
 
 /// How to listen.
 #[derive(Clone, Debug)]
@@ -40,6 +40,12 @@ pub struct ListenOptions {
     pub options: Option<SocketOptions>,
     /// TCP's numbers for this listener's connections; `None`: the stack's.
     pub tcp: Option<Arc<TcpConfig>>,
+    /// Which destinations it takes.
+    pub scope: ListenScope,
+    /// The application decides about each SYN before it is answered, by
+    /// [`Stack::take_request`](super::Stack::take_request); then there is no accept queue, and no
+    /// cookie is sent.
+    pub pending: Option<PendingOptions>,
 }
 
 impl Default for ListenOptions {
@@ -56,6 +62,8 @@ impl Default for ListenOptions {
             bound: false,
             options: None,
             tcp: None,
+            scope: ListenScope::Own,
+            pending: None,
         }
     }
 }
@@ -63,10 +71,12 @@ impl Default for ListenOptions {
 impl ListenOptions {
     /// The rules of the listener's queues.
     pub(super) fn limits(&self, stack: &StackConfig) -> Backlog {
+        let cookies = self.syn_cookies.unwrap_or(stack.syn_cookies);
         Backlog {
             syn_backlog: self.syn_backlog.unwrap_or(stack.max_syn_backlog),
             proven_backlog: stack.somaxconn,
-            syn_cookies: self.syn_cookies.unwrap_or(stack.syn_cookies),
+            // Requests have a bound of their own, and nobody could decide about a cookie.
+            syn_cookies: if self.pending.is_some() { SynCookies::Never } else { cookies },
             abort_on_overflow: self.abort_on_overflow.unwrap_or(stack.abort_on_overflow),
         }
     }
@@ -92,12 +102,22 @@ impl ListenOptions {
 pub enum ListenError {
     /// The address or port cannot be had.
     Bind(BindError),
+    /// A listener for any address was asked for on a certain one.
+    NotUnspecified,
+    /// The stack takes packets for its own addresses only; see [`Foreign`](super::Foreign).
+    OwnAddressesOnly,
 }
 
 impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ListenError::Bind(e) => e.fmt(f),
+            ListenError::NotUnspecified => {
+                f.write_str("a listener for any address listens on the unspecified one")
+            }
+            ListenError::OwnAddressesOnly => {
+                f.write_str("this stack takes packets for its own addresses only")
+            }
         }
     }
 }

@@ -13,10 +13,12 @@ mod icmp;
 mod icmp_out;
 mod ip;
 mod listen_options;
+mod listeners;
 mod memory;
 mod observe;
 mod passive;
 mod path_mtus;
+mod pending;
 mod ports;
 mod receive;
 mod routes;
@@ -25,6 +27,8 @@ mod service;
 mod syn_queue;
 mod tables;
 mod time_wait;
+mod transparent;
+mod unreachable;
 
 #[cfg(test)]
 mod tests;
@@ -47,19 +51,23 @@ pub use active::{ConnectOptions, OpenError};
 pub use config::{Cidr, CidrError, StackConfig, TimeWaitReuse};
 pub use counters::{CounterRow, Counters, PacketDrop};
 pub use listen_options::{ListenError, ListenOptions};
-pub use passive::ListenerId;
+pub use listeners::ListenerId;
+pub use pending::{PendingOptions, Rejection};
 pub use ports::{BindError, BindOptions};
 pub use routes::{Network, Routes};
 pub use rows::{ConnectionRow, Cursor, Filter, RunningTimer, SLICE_PLACES, SLICE_ROWS, Summary};
 pub use tcp_core::listen::SynCookies;
+pub use transparent::{Foreign, ListenScope};
+pub use unreachable::Unreachability;
 
 use cookies::Cookies;
 use fragmented::Fragments;
 use icmp_out::IcmpLimit;
 use ip::IpOptions;
+use listeners::Listeners;
 use memory::Budget;
-use passive::Listeners;
 use path_mtus::PathMtus;
+use pending::{PacketHead, Requests};
 use ports::Ports;
 use syn_queue::HalfOpens;
 use tables::{Connections, Demux, Keyed, Token};
@@ -105,6 +113,7 @@ pub struct Stack {
     demux: Demux,
     connections: Connections,
     half_open: HalfOpens,
+    requests: Requests,
     cookies: Cookies,
     time_wait: TimeWaits,
     listeners: Listeners,
@@ -144,6 +153,7 @@ impl Stack {
             demux: Demux::new(hash_key),
             connections: Connections::default(),
             half_open: HalfOpens::new(Keyed(hash_key)),
+            requests: Requests::default(),
             cookies: Cookies::new(&seed, Keyed(hash_key)),
             time_wait: TimeWaits::new(Keyed(hash_key)),
             listeners: Listeners::default(),
@@ -193,6 +203,7 @@ impl Stack {
                 Token::SynQueue(id) => self.syn_queue_timeout(now, id),
                 Token::TimeWait => self.time_wait_timeout(now),
                 Token::Fragments { ipv6 } => self.fragments_timeout(now, ipv6),
+                Token::Request(slot) => self.request_timeout(now, slot),
                 Token::Memory => self.budget_timeout(now),
             }
         }

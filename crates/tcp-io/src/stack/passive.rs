@@ -1,119 +1,32 @@
-//! Who listens, and how does a SYN become a connection? Listeners, their SYN and accept queues
-//! (RFC 9293 3.10.1, 3.10.7.2; MUST-41, MUST-42).
+//! How does a SYN become a connection? Opening and closing listeners, and what a segment for one
+//! means; the table is in `listeners`, half-open records in `syn_queue` (RFC 9293 3.10.1,
+//! 3.10.7.2; MUST-41, MUST-42).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use slab::Slab;
 use tcp_core::config::{SocketOptions, TcpConfig};
 use tcp_core::connection::{Connection, OpenParams};
 use tcp_core::error::DropReason;
-use tcp_core::listen::{Admission, Backlog, Completion, HalfOpen};
+use tcp_core::listen::{Admission, Completion, HalfOpen};
 use tcp_core::wire::{Flags, Segment};
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
+use super::listeners::ListenerId;
 use super::ports::{BindOptions, Bound};
-use super::rows::listener_row;
-use super::syn_queue::SynQueue;
+use super::receive::Carrier;
+use super::syn_queue::Admitted;
 use super::tables::{ConnEntry, Owner};
-use super::{ConnectionRow, Filter, ListenError, ListenOptions, Stack, observe};
-use crate::cell::{ConnCell, ListenerCell};
-
-/// Names a listener of one stack.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct ListenerId {
-    slot: u32,
-    generation: u32,
-}
-
-#[derive(Debug)]
-pub(super) struct Listener {
-    cell: Arc<ListenerCell>,
-    generation: u32,
-    bound: Bound,
-    pub(super) limits: Backlog,
-    pub(super) queue: SynQueue,
-    /// What its records and connections live by.
-    pub(super) tcp: Arc<TcpConfig>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Listeners {
-    slots: Slab<Listener>,
-    by_port: HashMap<u16, Vec<ListenerId>>,
-    generation: u32,
-}
-
-impl Listeners {
-    pub(super) fn listener(&mut self, id: ListenerId) -> Option<&mut Listener> {
-        self.slots.get_mut(id.slot as usize).filter(|l| l.generation == id.generation)
-    }
-
-    fn known(&self, id: ListenerId) -> Option<&Listener> {
-        self.slots.get(id.slot as usize).filter(|l| l.generation == id.generation)
-    }
-
-    pub(super) fn cell(&self, id: ListenerId) -> Option<&Arc<ListenerCell>> {
-        self.known(id).map(|l| &l.cell)
-    }
-
-    pub(super) fn tcp(&self, id: ListenerId) -> Option<&Arc<TcpConfig>> {
-        self.known(id).map(|l| &l.tcp)
-    }
-
-    pub(super) fn limits(&self, id: ListenerId) -> Option<&Backlog> {
-        self.known(id).map(|l| &l.limits)
-    }
-
-    /// A listener for a local endpoint: one on exactly this address before a wildcard, one of its
-    /// family before one of both. Of several that share the address, the one at `spread` of 2^32
-    /// of the way; it is asked for only then.
-    fn find(&self, local: Endpoint, spread: impl FnOnce() -> u32) -> Option<ListenerId> {
-        let ids = self.by_port.get(&local.port)?;
-        let rank = |id: &ListenerId| self.known(*id).and_then(|l| l.bound.rank(local.ip));
-        let best = ids.iter().filter_map(rank).min()?;
-        let fit = || ids.iter().filter(|id| rank(id) == Some(best));
-        match fit().count() as u64 {
-            1 => fit().next().copied(),
-            many => fit().nth(((many * u64::from(spread())) >> 32) as usize).copied(),
-        }
-    }
-
-    /// What becomes of a request to a listener.
-    pub(super) fn admit(&self, id: ListenerId) -> Result<Admission, PacketDrop> {
-        let l = self.known(id).ok_or(PacketDrop::NoConnection)?;
-        Ok(l.limits.on_syn(l.queue.len(), l.cell.has_room()))
-    }
-
-    pub(super) fn keeps_proven(&self, id: ListenerId) -> bool {
-        self.known(id).is_some_and(|l| l.limits.keeps_proven(l.queue.len()))
-    }
-
-    pub(super) fn ids(&self) -> Vec<ListenerId> {
-        self.by_port.values().flatten().copied().collect()
-    }
-
-    pub(super) fn row(&self, place: usize, filter: &Filter) -> Option<ConnectionRow> {
-        let l = self.slots.get(place)?;
-        listener_row(&l.cell, l.queue.len(), filter)
-    }
-
-    pub(super) fn places(&self) -> usize {
-        self.slots.capacity()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
-    }
-}
+use super::{ListenError, ListenOptions, ListenScope, Stack, observe};
+use crate::cell::{ConnCell, ListenerCell, RequestEnd};
 
 impl Stack {
     /// Listens on an address (RFC 9293 3.10.1, passive open). Port 0 chooses one; see
     /// [`listener_addr`](Self::listener_addr).
     ///
     /// # Errors
-    /// If the address is not the stack's, or the port is taken.
+    /// If the address is not the stack's, or the port is taken; if a listener for any address
+    /// names one, or the stack takes no foreign ones.
     pub fn listen(
         &mut self,
         addr: std::net::SocketAddr,
@@ -122,26 +35,15 @@ impl Stack {
         let share = BindOptions { reuse_addr: true, reuse_port: options.reuse_port };
         let (ip, v6_only) = (addr.ip(), options.v6_only);
         let bound = Bound { ip, v6_only, share, listening: true };
-        let local = if options.bound {
-            self.bound_listens(addr.port(), bound)?;
-            Endpoint::from(addr)
-        } else {
-            self.bind_as(addr.port(), bound)?
+        let local = match options.scope {
+            ListenScope::Any => self.check_any(addr.port(), bound, &options)?,
+            ListenScope::Own if options.bound => {
+                self.bound_listens(addr.port(), bound)?;
+                Endpoint::from(addr)
+            }
+            ListenScope::Own => self.bind_as(addr.port(), bound)?,
         };
-        let backlog = options.backlog.min(self.config.somaxconn);
-        let l = &mut self.listeners;
-        l.generation = l.generation.wrapping_add(1);
-        let id = ListenerId { slot: l.slots.vacant_key() as u32, generation: l.generation };
-        l.slots.insert(Listener {
-            cell: ListenerCell::new(local, backlog),
-            generation: id.generation,
-            bound,
-            limits: options.limits(&self.config),
-            queue: SynQueue::new(),
-            tcp: options.numbers(&self.tcp),
-        });
-        l.by_port.entry(local.port).or_default().push(id);
-        Ok(id)
+        Ok(self.listeners.insert(local, bound, &options, (&self.config, &self.tcp)))
     }
 
     /// What accepted connections start with.
@@ -165,22 +67,19 @@ impl Stack {
         self.listeners.cell(id).cloned()
     }
 
-    /// Stops listening: half-open records go, connections that nobody accepted are reset,
-    /// accepted ones are left alone.
+    /// Stops listening: undecided requests and connections that nobody accepted are reset,
+    /// half-open records go, accepted connections are left alone.
     pub fn close_listener(&mut self, id: ListenerId) {
-        if self.listeners.listener(id).is_none() {
-            return;
-        }
+        self.close_requests(id);
         self.clear_syn_queue(id);
-        let listener = self.listeners.slots.remove(id.slot as usize);
-        let local = listener.cell.local();
-        if let Some(ids) = self.listeners.by_port.get_mut(&local.port) {
-            ids.retain(|i| *i != id);
-            if ids.is_empty() {
-                self.listeners.by_port.remove(&local.port);
-            }
+        let Some(listener) = self.listeners.remove(id) else { return };
+        if listener.scope == ListenScope::Own {
+            self.unbind_listener(listener.cell.local());
         }
-        self.unbind_listener(local);
+        if let Some(desk) = &listener.desk {
+            // Nothing is left in it: this wakes who waits.
+            desk.cell.close();
+        }
         for cell in listener.cell.close() {
             cell.abort();
         }
@@ -188,7 +87,8 @@ impl Stack {
 
     /// The listener that a peer's segments without an owner go to.
     pub(super) fn listener_for(&self, tuple: &Tuple) -> Option<ListenerId> {
-        self.listeners.find(tuple.local, || self.isn.hash(tuple, 4) as u32)
+        let own = self.is_local(tuple.local.ip);
+        self.listeners.find(tuple.local, own, || self.isn.hash(tuple, 4) as u32)
     }
 
     /// A segment for no connection: for a listener, if it asks for one or brings back a cookie
@@ -198,12 +98,13 @@ impl Stack {
         now: Instant,
         tuple: &Tuple,
         seg: &Segment<'_>,
+        from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
         let Some(id) = self.listener_for(tuple) else { return self.refuse(tuple, seg) };
         if Self::is_request(seg) {
             return match self.listeners.admit(id)? {
                 Admission::Record => {
-                    self.insert_half_open(now, id, tuple, seg, None);
+                    self.on_request(now, id, tuple, seg, from, None);
                     Ok(())
                 }
                 Admission::Cookie => self.answer_with_cookie(now, id, tuple, seg),
@@ -217,7 +118,7 @@ impl Stack {
             return Ok(());
         }
         if self.may_be_cookie(now, id, seg) {
-            return self.on_cookie(now, id, tuple, seg);
+            return self.on_cookie(now, id, tuple, seg, from);
         }
         self.refuse(tuple, seg)
     }
@@ -234,7 +135,8 @@ impl Stack {
     }
 
     /// A request becomes a half-open record, for a listener that has admitted it. `least_isn` is
-    /// the least initial sequence number of a successor.
+    /// the least initial sequence number of a successor; `admitted` is who waits for it, if not the
+    /// accept queue.
     pub(super) fn insert_half_open(
         &mut self,
         now: Instant,
@@ -242,8 +144,10 @@ impl Stack {
         tuple: &Tuple,
         seg: &Segment<'_>,
         least_isn: Option<SeqNum>,
+        admitted: Option<Admitted>,
     ) {
-        let Some(tcp) = self.listeners.tcp(listener).cloned() else { return };
+        let own = admitted.as_ref().and_then(|a| a.tcp.as_ref());
+        let Some(tcp) = own.or_else(|| self.listeners.tcp(listener)).cloned() else { return };
         let isn = self.isn.isn(now, tuple);
         let open = OpenParams {
             tuple: *tuple,
@@ -254,7 +158,7 @@ impl Stack {
         let budget = self.config.syn_text_budget.saturating_sub(self.half_open.text);
         let record = HalfOpen::on_syn(now, open, seg, budget.min(1460), &tcp);
         let answer = record.syn_ack(now, &tcp);
-        self.queue_half_open(listener, record);
+        self.queue_half_open(listener, record, admitted);
         self.counters.syns += 1;
         observe::request_received(tuple);
         self.answer_as(tuple, answer, &tcp.options);
@@ -269,8 +173,7 @@ impl Stack {
 
     /// What becomes of the last ACK of a handshake with a listener.
     pub(super) fn completion(&self, id: ListenerId) -> Result<Completion, PacketDrop> {
-        let l = self.listeners.known(id).ok_or(PacketDrop::NoConnection)?;
-        let next = l.limits.on_last_ack(l.cell.has_room());
+        let next = self.listeners.on_last_ack(id)?;
         if next == Completion::Queue && self.connections.len() >= self.config.max_connections {
             return Err(PacketDrop::TooManyConnections);
         }
@@ -286,14 +189,14 @@ impl Stack {
         slot: u32,
         tuple: &Tuple,
         seg: &Segment<'_>,
-        piece: u16,
+        from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
         let Some(e) = self.half_open.get(slot) else { return Ok(()) };
         let id = e.listener;
         match self.completion(id)? {
             Completion::Queue => {
-                let Some(record) = self.take_half_open(slot) else { return Ok(()) };
-                self.establish(now, id, record, seg, piece)
+                let Some((record, admitted)) = self.take_half_open(slot) else { return Ok(()) };
+                self.establish(now, id, record, admitted, seg, from)
             }
             Completion::Drop => {
                 if let Some(e) = self.half_open.get_mut(slot) {
@@ -302,7 +205,7 @@ impl Stack {
                 Err(PacketDrop::AcceptQueueFull)
             }
             Completion::Reset => {
-                self.take_half_open(slot);
+                self.remove_half_open(slot, RequestEnd::Closed);
                 self.send_reset(tuple, seg);
                 Err(PacketDrop::AcceptQueueFull)
             }
@@ -315,11 +218,14 @@ impl Stack {
         now: Instant,
         id: ListenerId,
         record: HalfOpen,
+        admitted: Option<Admitted>,
         seg: &Segment<'_>,
-        piece: u16,
+        from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
         let Some(l) = self.listeners.known(id) else { return Ok(()) };
-        let (queue, tcp) = (l.cell.clone(), l.tcp.clone());
+        let queue = l.cell.clone();
+        let own = admitted.as_ref().and_then(|a| a.tcp.as_ref());
+        let tcp = own.unwrap_or(&l.tcp).clone();
         let tuple = record.tuple;
         let mtu = self.mtu_to(&tuple);
         let mut conn = Connection::from_half_open(now, record, mtu, tcp);
@@ -329,8 +235,12 @@ impl Stack {
         let id = cell.id();
         cell.inherit_label(queue.label());
         observe::established(id, &tuple);
-        let result = self.for_connection(now, id, &tuple, seg, piece);
-        if let Err(cell) = queue.push(cell) {
+        let result = self.for_connection(now, id, &tuple, seg, from);
+        let unwanted = match admitted {
+            Some(a) => a.cell.establish(cell),
+            None => queue.push(cell),
+        };
+        if let Err(cell) = unwanted {
             cell.abort();
         }
         result

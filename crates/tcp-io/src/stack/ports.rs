@@ -74,7 +74,7 @@ impl Bound {
     }
 
     /// Whether this one, which is there, keeps another one from coming.
-    fn clashes(self, other: Bound) -> bool {
+    pub(super) fn clashes(self, other: Bound) -> bool {
         let overlap = self.ip == other.ip || self.covers(other.ip) || other.covers(self.ip);
         overlap && !self.shares(other)
     }
@@ -148,7 +148,7 @@ impl Stack {
 
     pub(super) fn bind_as(&mut self, port: u16, wanted: Bound) -> Result<Endpoint, BindError> {
         let ip = wanted.ip;
-        if !ip.is_unspecified() && !self.is_local(ip) {
+        if !ip.is_unspecified() && !self.is_local(ip) && !self.takes(ip) {
             return Err(BindError::NotLocal);
         }
         let port = match port {

@@ -15,8 +15,19 @@ use super::ip::IpOptions;
 use super::observe::Cause;
 use super::tables::Owner;
 use super::{Stack, ip, observe};
-use crate::cell::ConnId;
+use crate::cell::{ConnId, RequestEnd};
 use crate::device::{RxChecksum, TxPacket};
+
+/// What carried a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carrier<'a> {
+    /// Size of the pieces the device merged, or 0.
+    pub(super) piece: u16,
+    /// The packet, from its IP header on.
+    pub(super) packet: &'a [u8],
+    /// Octets of the segment at the packet's end.
+    pub(super) segment_len: usize,
+}
 
 /// What the device said about a packet.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +86,7 @@ impl Stack {
         from: Origin,
     ) -> Result<(), PacketDrop> {
         match (p.protocol, p.src) {
-            (ip::TCP, _) => self.receive_tcp(now, p, from),
+            (ip::TCP, _) => self.receive_tcp(now, p, bytes, from),
             (ip::ICMPV4, IpAddr::V4(_)) => self.receive_icmp_v4(now, p),
             (ip::ICMPV6, IpAddr::V6(_)) => self.receive_icmp_v6(now, p),
             _ => Err(self.refuse_protocol(now, p, bytes, from.checksum)),
@@ -83,23 +94,20 @@ impl Stack {
     }
 
     fn check_addresses(&self, src: IpAddr, dst: IpAddr, looped: bool) -> Result<(), PacketDrop> {
-        let broadcast = |a: IpAddr| {
-            matches!(a, IpAddr::V4(v4) if v4.is_broadcast())
-                || self.config.addresses.iter().any(|c| c.broadcast() == Some(a))
-        };
         // MUST-57
-        if dst.is_multicast() || broadcast(dst) {
+        if dst.is_multicast() || self.is_broadcast(dst) {
             return Err(PacketDrop::NotUnicast);
         }
         // MUST-63, RFC 1122 3.2.1.3
-        if src.is_multicast() || src.is_unspecified() || broadcast(src) || is_mapped(src) {
+        let stray = src.is_multicast() || src.is_unspecified();
+        if stray || self.is_broadcast(src) || is_mapped(src) {
             return Err(PacketDrop::BadSource);
         }
         if !looped && (src.is_loopback() || dst.is_loopback() || self.is_local(src)) {
             return Err(PacketDrop::BadSource);
         }
         if !self.is_local(dst) {
-            return Err(PacketDrop::NotForUs);
+            self.check_foreign(dst)?;
         }
         // What could not be answered is not taken (RFC 3704 2.4, loose mode).
         if self.has_route(src) { Ok(()) } else { Err(PacketDrop::NoRoute) }
@@ -109,6 +117,7 @@ impl Stack {
         &mut self,
         now: Instant,
         p: &ip::Packet<'_>,
+        packet: &[u8],
         from: Origin,
     ) -> Result<(), PacketDrop> {
         // MUST-3; a merged or local packet has an unfinished checksum and was never on a wire.
@@ -130,11 +139,13 @@ impl Stack {
         if !from.looped && p.hop_limit < self.least_hop_limit(owner, &tuple) {
             return Err(PacketDrop::HopLimit);
         }
+        let from = Carrier { piece: from.piece, packet, segment_len: p.payload.len() };
         match owner {
-            Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, from.piece),
-            Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, from.piece),
-            Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg),
-            None => self.for_listener(now, &tuple, &seg),
+            Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, &from),
+            Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, &from),
+            Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg, &from),
+            Some(Owner::Request(slot)) => self.for_request(now, slot, &tuple, &seg),
+            None => self.for_listener(now, &tuple, &seg, &from),
         }
     }
 
@@ -153,7 +164,7 @@ impl Stack {
                 return self.connections.cell(id).map_or(0, |c| c.min_hop_limit());
             }
             Some(Owner::HalfOpen(slot)) => self.half_open.get(slot).map(|e| e.listener),
-            Some(Owner::TimeWait(_)) | None => self.listener_for(tuple),
+            Some(Owner::TimeWait(_) | Owner::Request(_)) | None => self.listener_for(tuple),
         };
         let options = listener.and_then(|id| self.listener_options(id));
         options.map_or(0, |o| o.min_hop_limit)
@@ -165,7 +176,7 @@ impl Stack {
         id: ConnId,
         tuple: &Tuple,
         seg: &Segment<'_>,
-        piece: u16,
+        from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
         let Some(cell) = self.connections.cell(id) else { return Ok(()) };
         // A new SYN may come before the turn in which the record takes over.
@@ -178,11 +189,12 @@ impl Stack {
             self.detach(id);
             self.insert_time_wait(record);
             return match self.owner(tuple) {
-                Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, tuple, seg),
-                _ => self.for_listener(now, tuple, seg),
+                Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, tuple, seg, from),
+                _ => self.for_listener(now, tuple, seg, from),
             };
         }
-        let (verdict, state) = cell.service_quietly(|c| (c.on_segment(now, seg, piece), c.state()));
+        let (verdict, state) =
+            cell.service_quietly(|c| (c.on_segment(now, seg, from.piece), c.state()));
         self.activate(id);
         self.note_state(id, state, Cause::Segment(seg.flags));
         match verdict {
@@ -191,7 +203,7 @@ impl Stack {
             Verdict::DroppedReset(DropReason::Ended) => {
                 // It ended within this batch: the segment is for whoever comes next.
                 self.detach(id);
-                return self.for_listener(now, tuple, seg);
+                return self.for_listener(now, tuple, seg, from);
             }
             Verdict::DroppedReset(why) => {
                 self.drop_segment(tuple, seg, why);
@@ -207,11 +219,11 @@ impl Stack {
         slot: u32,
         tuple: &Tuple,
         seg: &Segment<'_>,
-        piece: u16,
+        from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
+        let Some(tcp) = self.half_open_tcp(slot) else { return Ok(()) };
         let Some(e) = self.half_open.get_mut(slot) else { return Ok(()) };
         let listener = e.listener;
-        let Some(tcp) = self.listeners.tcp(listener).cloned() else { return Ok(()) };
         match e.record.on_segment(now, seg, &tcp) {
             HalfOpenVerdict::Ignore(why) => self.drop_segment(tuple, seg, why),
             HalfOpenVerdict::SynAck => self.send_syn_ack_again(now, slot, &tcp),
@@ -227,8 +239,8 @@ impl Stack {
                     && self.cookie_record(now, listener, tuple, seg).is_some()
                     && self.completion(listener)? == Completion::Queue
                 {
-                    self.take_half_open(slot);
-                    return self.on_cookie(now, listener, tuple, seg);
+                    self.remove_half_open(slot, RequestEnd::Withdrawn);
+                    return self.on_cookie(now, listener, tuple, seg, from);
                 }
                 self.drop_segment(tuple, seg, why);
                 self.send_reset(tuple, seg);
@@ -237,9 +249,9 @@ impl Stack {
                 self.counters.half_open_resets += 1;
                 self.counters.attempt_fails += 1;
                 observe::request_ended(tuple, "reset by the peer");
-                self.take_half_open(slot);
+                self.remove_half_open(slot, RequestEnd::Withdrawn);
             }
-            HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
+            HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, from),
         }
         Ok(())
     }

@@ -172,6 +172,7 @@ pub struct Cursor {
 enum Table {
     #[default]
     Listeners,
+    Requests,
     HalfOpen,
     Connections,
     TimeWait,
@@ -187,7 +188,8 @@ impl Cursor {
     fn next_table(&mut self) {
         self.place = 0;
         self.table = match self.table {
-            Table::Listeners => Table::HalfOpen,
+            Table::Listeners => Table::Requests,
+            Table::Requests => Table::HalfOpen,
             Table::HalfOpen => Table::Connections,
             Table::Connections => Table::TimeWait,
             Table::TimeWait | Table::End => Table::End,
@@ -230,7 +232,7 @@ impl Stack {
         let mut add = |state: State, n: usize| by_state[state as usize] += n as u32;
         let reachable: usize = State::ALL.iter().map(|s| people.count(*s) as usize).sum();
         add(State::Listen, self.listeners.len());
-        add(State::SynReceived, self.half_open.len());
+        add(State::SynReceived, self.half_open.len() + self.requests.len());
         add(State::TimeWait, self.time_wait.len());
         add(State::Closed, self.connections.len() - reachable);
         Summary { by_state, orphans: self.connections.orphans() as u32 }
@@ -260,6 +262,7 @@ impl Stack {
             cursor.place += 1;
             let row = match cursor.table {
                 Table::Listeners => self.listeners.row(at, filter),
+                Table::Requests => self.requests.tuple_at(at).and_then(|t| request_row(t, filter)),
                 Table::HalfOpen => {
                     self.half_open.get(at as u32).and_then(|e| half_open_row(now, e, filter))
                 }
@@ -282,6 +285,7 @@ impl Stack {
     fn places(&self, table: Table) -> usize {
         match table {
             Table::Listeners => self.listeners.places(),
+            Table::Requests => self.requests.places(),
             Table::HalfOpen => self.half_open.places(),
             Table::Connections => self.connections.places(),
             Table::TimeWait => self.time_wait.places(),
@@ -325,6 +329,14 @@ pub(super) fn listener_row(
         label,
         ..bare(local, None, State::Listen)
     })
+}
+
+/// A request that nobody has answered yet.
+fn request_row(tuple: &Tuple, filter: &Filter) -> Option<ConnectionRow> {
+    let wanted = filter.takes_state(State::SynReceived)
+        && filter.takes_tuple(tuple)
+        && filter.takes_label(None);
+    wanted.then(|| bare(tuple.local, Some(tuple.remote), State::SynReceived))
 }
 
 fn half_open_row(now: Instant, e: &HalfOpenEntry, filter: &Filter) -> Option<ConnectionRow> {

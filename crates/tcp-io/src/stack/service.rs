@@ -141,7 +141,8 @@ impl Stack {
         for s in sent {
             s.tell(id, &cell.tuple());
         }
-        if !self.is_local(cell.tuple().local.ip) {
+        let local = cell.tuple().local.ip;
+        if !self.is_local(local) && !self.takes(local) {
             // The address was removed: as on Linux, what leaves from it is lost.
             self.counters.drop_packets(PacketDrop::NoSource, out.len() as u64);
             out.clear();

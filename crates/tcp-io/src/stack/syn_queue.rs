@@ -2,14 +2,19 @@
 //! it a queue for each listener, sorted by deadline without a timer a record. What a record does
 //! then says tcp-core (RFC 9293 3.10.7.4, 3.8.3).
 
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
 use hashbrown::HashTable;
 use slab::Slab;
-use std::hash::BuildHasher;
+use tcp_core::config::TcpConfig;
 use tcp_core::listen::{HalfOpen, HalfOpenTimeout};
 use tcp_core::{Instant, Tuple};
 
 use super::tables::{Armed, Key, Keyed, Token};
 use super::{ListenerId, Stack, observe};
+use crate::cell::{RequestCell, RequestEnd};
 
 /// Deadlines after the same wait stand in one list, which is sorted as it grows: the waits double
 /// sixteen times at most.
@@ -27,12 +32,23 @@ pub(super) struct HalfOpenEntry {
     next: u32,
 }
 
+/// A request that the application has admitted, and that has become a record.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    /// Who waits for the connection, in place of the accept queue.
+    pub(super) cell: Arc<RequestCell>,
+    /// What the record and its connection live by; none: by what their listener does.
+    pub(super) tcp: Option<Arc<TcpConfig>>,
+}
+
 /// Records in slots, found by their endpoints, with the text they keep counted.
 #[derive(Debug)]
 pub(super) struct HalfOpens {
     slots: Slab<HalfOpenEntry>,
     index: HashTable<u32>,
     keyed: Keyed,
+    /// By slot, beside the records: most have none, and stay small.
+    admitted: HashMap<u32, Admitted, Keyed>,
     pub(super) text: usize,
 }
 
@@ -68,7 +84,9 @@ impl SynQueue {
 
 impl HalfOpens {
     pub(super) fn new(keyed: Keyed) -> HalfOpens {
-        HalfOpens { slots: Slab::new(), index: HashTable::new(), keyed, text: 0 }
+        let (slots, index) = (Slab::new(), HashTable::new());
+        let admitted = HashMap::with_hasher(keyed.clone());
+        HalfOpens { slots, index, keyed, admitted, text: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -88,6 +106,11 @@ impl HalfOpens {
         self.slots.get_mut(slot as usize)
     }
 
+    /// Who waits for a record's connection, if not the accept queue.
+    pub(super) fn admitted(&self, slot: u32) -> Option<&Admitted> {
+        if self.admitted.is_empty() { None } else { self.admitted.get(&slot) }
+    }
+
     pub(super) fn find(&self, tuple: &Tuple) -> Option<u32> {
         if self.index.is_empty() {
             return None;
@@ -100,7 +123,7 @@ impl HalfOpens {
         self.keyed.hash_one(Key::from(tuple))
     }
 
-    fn insert(&mut self, record: HalfOpen, listener: ListenerId, queue: &mut SynQueue) {
+    fn insert(&mut self, record: HalfOpen, listener: ListenerId, queue: &mut SynQueue) -> u32 {
         if self.slots.len() == self.slots.capacity() {
             // By an eighth, not by half: the table may be the largest there is.
             self.slots.reserve_exact((self.slots.len() / 8).max(64));
@@ -116,9 +139,11 @@ impl HalfOpens {
         self.index.insert_unique(hash, slot, rehash);
         queue.len += 1;
         self.append(slot, queue);
+        slot
     }
 
-    fn remove(&mut self, slot: u32, queue: &mut SynQueue) -> Option<HalfOpen> {
+    fn remove(&mut self, slot: u32, queue: &mut SynQueue) -> Option<(HalfOpen, Option<Admitted>)> {
+        let admitted = if self.admitted.is_empty() { None } else { self.admitted.remove(&slot) };
         self.unlink(slot, queue);
         let e = self.slots.try_remove(slot as usize)?;
         queue.len -= 1;
@@ -131,8 +156,9 @@ impl HalfOpens {
             // Give memory back after a flood.
             self.slots = Slab::new();
             self.index = HashTable::new();
+            self.admitted.shrink_to_fit();
         }
-        Some(e.record)
+        Some((e.record, admitted))
     }
 
     /// To the end of the list of its wait; a record's deadline is never before those there, since
@@ -180,31 +206,55 @@ impl HalfOpens {
 
 impl Stack {
     /// Queues a record of a listener.
-    pub(super) fn queue_half_open(&mut self, id: ListenerId, record: HalfOpen) {
+    pub(super) fn queue_half_open(
+        &mut self,
+        id: ListenerId,
+        record: HalfOpen,
+        admitted: Option<Admitted>,
+    ) {
         let Some(l) = self.listeners.listener(id) else { return };
-        self.half_open.insert(record, id, &mut l.queue);
+        let slot = self.half_open.insert(record, id, &mut l.queue);
+        if let Some(admitted) = admitted {
+            self.half_open.admitted.insert(slot, admitted);
+        }
         self.arm_syn_queue(id, None);
     }
 
-    /// Takes a record out of every table.
-    pub(super) fn take_half_open(&mut self, slot: u32) -> Option<HalfOpen> {
+    /// What a record lives by: the options it was admitted with, or its listener's.
+    pub(super) fn half_open_tcp(&self, slot: u32) -> Option<Arc<TcpConfig>> {
+        let listener = self.half_open.get(slot)?.listener;
+        let own = self.half_open.admitted(slot).and_then(|a| a.tcp.as_ref());
+        own.or_else(|| self.listeners.tcp(listener)).cloned()
+    }
+
+    /// A record goes; `why` is what whoever has admitted it is told. Returns whether it was there.
+    pub(super) fn remove_half_open(&mut self, slot: u32, why: RequestEnd) -> bool {
+        let Some((_, admitted)) = self.take_half_open(slot) else { return false };
+        if let Some(a) = admitted {
+            a.cell.end(why);
+        }
+        true
+    }
+
+    /// Takes a record out of every table, for its connection to follow it.
+    pub(super) fn take_half_open(&mut self, slot: u32) -> Option<(HalfOpen, Option<Admitted>)> {
         let id = self.half_open.get(slot)?.listener;
         let l = self.listeners.listener(id)?;
-        let record = self.half_open.remove(slot, &mut l.queue);
+        let gone = self.half_open.remove(slot, &mut l.queue);
         if l.queue.len == 0
             && let Some(armed) = l.queue.timer.take()
         {
             self.wheel.cancel(armed.key);
         }
-        record
+        gone
     }
 
-    /// All records of a listener go, silently: nothing was promised yet.
+    /// All records of a listener go, silently towards the peers: nothing was promised yet.
     pub(super) fn clear_syn_queue(&mut self, id: ListenerId) {
         for wait in 0..WAITS {
             while let Some(l) = self.listeners.listener(id)
                 && let head = l.queue.lists[wait].head
-                && self.take_half_open(head).is_some()
+                && self.remove_half_open(head, RequestEnd::Closed)
             {}
         }
     }
@@ -231,8 +281,8 @@ impl Stack {
     }
 
     fn half_open_timeout(&mut self, now: Instant, id: ListenerId, slot: u32) {
+        let Some(tcp) = self.half_open_tcp(slot) else { return };
         let Some(l) = self.listeners.listener(id) else { return };
-        let tcp = l.tcp.clone();
         let hurried = l.limits.retries(tcp.syn_ack_retries, l.queue.len, l.queue.young);
         self.half_open.unlink(slot, &mut l.queue);
         let Some(e) = self.half_open.get_mut(slot) else { return };
@@ -246,9 +296,11 @@ impl Stack {
             HalfOpenTimeout::Remove => {
                 self.counters.half_open_timeouts += 1;
                 self.counters.attempt_fails += 1;
-                if let Some(gone) = self.take_half_open(slot) {
-                    observe::request_ended(&gone.tuple, "no answer");
+                let tuple = self.half_open.get(slot).map(|e| e.record.tuple);
+                if let Some(tuple) = tuple {
+                    observe::request_ended(&tuple, "no answer");
                 }
+                self.remove_half_open(slot, RequestEnd::Unanswered);
             }
         }
     }

@@ -30,6 +30,8 @@ pub(super) enum Token {
     },
     /// The budget goes on.
     Memory,
+    /// A request that is undecided.
+    Request(u32),
 }
 
 /// Who owns the segments between two endpoints.
@@ -38,6 +40,7 @@ pub(super) enum Owner {
     Connection(ConnId),
     HalfOpen(u32),
     TimeWait(u32),
+    Request(u32),
 }
 
 /// A keyed hash, so that peers can't choose ports that collide.
@@ -91,7 +94,7 @@ impl From<&Tuple> for Key {
     }
 }
 
-/// Connections and half-open records by their endpoints.
+/// Connections and undecided requests by their endpoints.
 #[derive(Debug)]
 pub(super) struct Demux {
     map: HashMap<Key, Owner, Keyed>,
@@ -102,7 +105,8 @@ impl Demux {
         Demux { map: HashMap::with_hasher(Keyed(key)) }
     }
 
-    /// A connection or half-open record; TIME-WAIT has an index of its own.
+    /// A connection or an undecided request; half-open and TIME-WAIT records have indexes of their
+    /// own.
     pub(super) fn find(&self, t: &Tuple) -> Option<Owner> {
         self.map.get(&Key::from(t)).copied()
     }

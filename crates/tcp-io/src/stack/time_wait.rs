@@ -11,6 +11,7 @@ use tcp_core::wire::Segment;
 use tcp_core::{Instant, Tuple};
 
 use super::counters::PacketDrop;
+use super::receive::Carrier;
 use super::tables::{Key, Keyed, Token};
 use super::{Stack, TimeWaitReuse, observe};
 use crate::wheel::TimerKey;
@@ -199,6 +200,7 @@ impl Stack {
         slot: u32,
         tuple: &Tuple,
         seg: &Segment<'_>,
+        from: &Carrier<'_>,
     ) -> Result<(), PacketDrop> {
         let found = self.time_wait.on_segment(now, slot, seg, &self.tcp);
         let Some((verdict, ack)) = found else { return Ok(()) };
@@ -212,7 +214,7 @@ impl Stack {
                     self.admit_successor(listener)?;
                     self.counters.time_wait_recycled += 1;
                     self.remove_time_wait(slot);
-                    self.insert_half_open(now, listener, tuple, seg, Some(least));
+                    self.on_request(now, listener, tuple, seg, from, Some(least));
                 }
                 None => self.answer_bare(tuple, ack),
             },

@@ -68,6 +68,33 @@ fn read(c: &mut Connection) -> Vec<u8> {
     buf[..n].to_vec()
 }
 
+// SHLD-14, RFC 7323 2.4: scaled or not, the same right edge.
+#[test]
+fn a_chosen_receive_buffer_is_what_the_syn_ack_offers() {
+    for (scale, chosen, offered) in
+        [(None, 3000, 3000), (Some(2), 3000, 3072), (None, 1, 1024), (None, 1 << 20, 65_535)]
+    {
+        let options = Options { window_scale: scale, ..Options::default() };
+        let syn = Segment { seq: ISNS[0].theirs, flags: SYN, options, ..Segment::default() };
+        let mut config = TcpConfig::default();
+        config.options.receive_buffer = Some(chosen);
+        let half = Record::open(ISNS[0], &syn, &config);
+        let shift = scale.map_or(0, |_| config.window_scale());
+        assert_eq!(half.syn_ack(NOW, &config).window, offered);
+        assert_eq!(half.ack(NOW, &config).window, offered >> shift);
+    }
+}
+
+// RFC 9293 3.10.5
+#[test]
+fn the_reset_of_a_record_has_the_next_number() {
+    for isns in ISNS {
+        let reset = Record::new(isns, b"text", SYN).half.reset();
+        assert_eq!((reset.seq, reset.ack), (isns.ours + 1, isns.theirs + 1));
+        assert_eq!(reset.flags, Flags::RST | Flags::ACK);
+    }
+}
+
 #[test]
 fn passive_open_takes_three_segments() {
     for isns in ISNS {

@@ -14,7 +14,10 @@ use crate::cell::ConnId;
 use crate::device::RxChecksum;
 use crate::stack::fragments::MAX_PIECES;
 use crate::stack::ip::{TCP, UDP};
-use crate::stack::{ConnectOptions, ListenOptions, PacketDrop, Routes, StackConfig, SynCookies};
+use crate::stack::{
+    ConnectOptions, ListenOptions, PacketDrop, PendingOptions, Rejection, Routes, StackConfig,
+    SynCookies, Unreachability,
+};
 
 const PEER: &str = "10.0.0.2:4000";
 const SERVER: &str = "10.0.0.1:80";
@@ -73,13 +76,6 @@ fn dropped(why: PacketDrop) -> (Rig, Cause) {
         PacketDrop::NotForUs => request(PEER, "10.0.0.9:80"),
         PacketDrop::BadSource => request("255.255.255.255:4000", SERVER),
         PacketDrop::NotUnicast => request(PEER, "10.0.0.255:80"),
-        PacketDrop::FragmentTimeout
-        | PacketDrop::FragmentOverlap
-        | PacketDrop::FragmentDuplicate
-        | PacketDrop::FragmentTooMany
-        | PacketDrop::FragmentTiny
-        | PacketDrop::FragmentMemory
-        | PacketDrop::FragmentTooLong => return dropped_fragment(why),
         PacketDrop::Protocol => header(good, |p| p[9] = 132),
         PacketDrop::Checksum => {
             let mut p = good;
@@ -144,6 +140,16 @@ fn dropped(why: PacketDrop) -> (Rig, Cause) {
             rig.hear();
             peer.packet(ACK, b"")
         }
+        why => return dropped_request(why),
+    };
+    (rig, Cause::Packet(bad))
+}
+
+/// [`dropped`], for the reasons that only a handshake with a listener meets.
+fn dropped_request(why: PacketDrop) -> (Rig, Cause) {
+    let mut rig = Rig::new();
+    let good = request(PEER, SERVER);
+    let bad = match why {
         PacketDrop::BadCookie => {
             rig = Rig::with(StackConfig { syn_cookies: SynCookies::Always, ..config() });
             rig.listen(SERVER);
@@ -161,6 +167,17 @@ fn dropped(why: PacketDrop) -> (Rig, Cause) {
             rig.hear();
             ack
         }
+        PacketDrop::PendingQueueFull => {
+            listen_pending(&mut rig);
+            rig.put(&request("10.0.0.2:4001", SERVER));
+            good
+        }
+        PacketDrop::Undecided => {
+            listen_pending(&mut rig);
+            rig.put(&good);
+            good
+        }
+        why => return dropped_fragment(why),
     };
     (rig, Cause::Packet(bad))
 }
@@ -197,6 +214,14 @@ fn dropped_fragment(why: PacketDrop) -> (Rig, Cause) {
         why => panic!("{why:?} is no reason to drop a fragment"),
     };
     (rig, Cause::Packet(bad))
+}
+
+/// Leaves one request at a time to the application; who is not answered is unreachable.
+fn listen_pending(rig: &mut Rig) {
+    let on_timeout = Rejection::Unreachable(Unreachability::Host);
+    let pending = PendingOptions { max_undecided: 1, on_timeout, ..PendingOptions::default() };
+    let options = ListenOptions { pending: Some(pending), ..ListenOptions::default() };
+    rig.stack.listen(at(SERVER), options).unwrap();
 }
 
 #[test]

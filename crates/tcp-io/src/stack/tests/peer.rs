@@ -56,9 +56,17 @@ pub(super) struct Heard {
     pub(super) len: u32,
 }
 
+/// Takes apart what must be a whole packet.
+pub(super) fn whole(bytes: &[u8]) -> ip::Packet<'_> {
+    match ip::parse(bytes) {
+        Ok(ip::Parsed::Whole(p)) => p,
+        other => panic!("no whole packet: {other:?}"),
+    }
+}
+
 impl Heard {
     fn parse(when: Instant, bytes: Vec<u8>) -> Heard {
-        let Ok(ip::Parsed::Whole(p)) = ip::parse(&bytes) else { panic!("no packet: {bytes:?}") };
+        let p = whole(&bytes);
         assert_eq!(p.protocol, ip::TCP);
         // MUST-2
         assert!(checksum::verify(p.src, p.dst, ip::TCP, p.payload), "checksum of our own packet");

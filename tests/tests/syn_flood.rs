@@ -233,8 +233,7 @@ fn world(seed: u64, cookies: SynCookies) -> World<Party> {
     let mut host = host("10.0.0.1/24", seed * 2 + 1, cookies);
     let options = ListenOptions { syn_backlog: Some(SYN_BACKLOG), ..ListenOptions::default() };
     let listener = host.stack.listen(to.into(), options).expect("listen");
-    let it =
-        Server { host, listener, open: Vec::new(), served: 0, reset: 0, half_open_most: 0 };
+    let it = Server { host, listener, open: Vec::new(), served: 0, reset: 0, half_open_most: 0 };
     let (here, there) = (IpAddr::from([10, 0, 0, 2]), IpAddr::from([10, 0, 0, 1]));
     w.add_node(Party::Clients(Box::new(me)), &[here]);
     w.add_node(Party::Server(Box::new(it)), &[there]);

@@ -33,7 +33,7 @@ const BATCH: usize = 16;
 const BATCHES: usize = 4;
 /// Answers (SYN-ACKs, resets, ICMP) for which a turn reads: half of what it writes. What a flood
 /// asks for is sent before more is read, so that none of it pushes an honest peer's answer out of
-/// the queue, and the other half is for connections.
+/// the queue, and the other half is for connections (docs/decisions/0023).
 const ANSWERS: usize = BATCH * BATCHES / 2;
 
 /// Where the runtime stands.

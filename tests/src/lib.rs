@@ -1,6 +1,8 @@
 //! Applications and helpers that the whole-stack tests and the fuzz targets share.
 
 pub mod app;
+#[cfg(target_os = "linux")]
+pub mod beside_flood;
 pub mod closing;
 #[cfg(target_os = "linux")]
 pub mod differ;

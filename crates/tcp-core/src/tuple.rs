@@ -67,13 +67,26 @@ impl Tuple {
 
 /// Feeds both endpoints to a keyed hash.
 pub(crate) fn hash_tuple(tuple: &Tuple, h: &mut impl Hasher) {
-    for e in [&tuple.local, &tuple.remote] {
-        match e.ip {
-            IpAddr::V4(a) => h.write(&a.octets()),
-            IpAddr::V6(a) => h.write(&a.octets()),
+    let (local, remote) = (&tuple.local, &tuple.remote);
+    let ports = u32::from(local.port) << 16 | u32::from(remote.port);
+    // In whole words: a keyed hash takes each small piece at the price of a large one. Both
+    // lengths differ, so no two tuples give the same words.
+    match (local.ip, remote.ip) {
+        (IpAddr::V4(l), IpAddr::V4(r)) => {
+            h.write_u64(u64::from(l.to_bits()) << 32 | u64::from(r.to_bits()));
         }
-        h.write_u16(e.port);
+        (l, r) => {
+            for ip in [l, r] {
+                let bits = match ip {
+                    IpAddr::V4(a) => a.to_ipv6_mapped().to_bits(),
+                    IpAddr::V6(a) => a.to_bits(),
+                };
+                h.write_u64((bits >> 64) as u64);
+                h.write_u64(bits as u64);
+            }
+        }
     }
+    h.write_u32(ports);
 }
 
 impl fmt::Debug for Tuple {

@@ -31,6 +31,10 @@ const READ_OCTETS: usize = 8 << 16;
 const BATCH: usize = 16;
 /// Batches written in one turn, so that a fast sender does not starve the other tasks.
 const BATCHES: usize = 4;
+/// Answers (SYN-ACKs, resets, ICMP) for which a turn reads: half of what it writes. What a flood
+/// asks for is sent before more is read, so that none of it pushes an honest peer's answer out of
+/// the queue, and the other half is for connections (docs/decisions/0023).
+const ANSWERS: usize = BATCH * BATCHES / 2;
 
 /// Where the runtime stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -152,6 +156,8 @@ pub struct Reactor<D: Device> {
     intake: Intake,
     /// Planned and not yet taken by the device; the next one is at the end.
     outgoing: Vec<TxPacket>,
+    /// Answers that waited in the stack when it was last looked at.
+    answers: usize,
     sleep: Pin<Box<Sleep>>,
     sleep_until: Option<Instant>,
     grace: Duration,
@@ -177,6 +183,7 @@ impl<D: Device> Reactor<D> {
             intake: Intake::new(device.capabilities().recv_buffer_len()),
             device,
             outgoing: Vec::with_capacity(BATCH),
+            answers: 0,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             sleep_until: None,
             grace,
@@ -187,7 +194,10 @@ impl<D: Device> Reactor<D> {
 
     /// One turn; returns whether another one would find something to do.
     fn turn(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        let more_to_read = self.read_batch(cx)?;
+        // A device that takes nothing does not stop the reading: two stacks would wait for each
+        // other. Answers that find no room are dropped then, and counted.
+        let answers = if self.flush(cx)? { ANSWERS } else { usize::MAX };
+        let more_to_read = self.read_batch(cx, answers)?;
         let now = self.handle.now();
         {
             let mut stack = self.handle.lock();
@@ -197,12 +207,14 @@ impl<D: Device> Reactor<D> {
         Ok(more_to_read || more_to_write)
     }
 
-    /// MUST-59: everything that has arrived is processed before any ACK is made.
-    fn read_batch(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+    /// MUST-59: everything that has arrived is processed before any ACK is made. Stops at so many
+    /// `answers`.
+    fn read_batch(&mut self, cx: &mut Context<'_>, answers: usize) -> io::Result<bool> {
         let (mut packets, mut octets) = (0, 0);
-        while packets < READS && octets < READ_OCTETS {
+        while packets < READS && octets < READ_OCTETS && self.answers < answers {
+            let most = (READS - packets).min(answers - self.answers);
             // By the contract of `Device`, an error means that it is dead.
-            let more = self.intake.fill(&self.device, cx, READS - packets);
+            let more = self.intake.fill(&self.device, cx, most);
             if self.intake.len() > 0 {
                 packets += self.intake.len();
                 let now = self.handle.now();
@@ -210,6 +222,7 @@ impl<D: Device> Reactor<D> {
                 octets += self.intake.drain(|packet, meta| {
                     stack.receive(now, packet, meta.checksum, meta.gso_size);
                 });
+                self.answers = stack.answers_waiting();
             }
             if !more? {
                 return Ok(false);
@@ -223,28 +236,35 @@ impl<D: Device> Reactor<D> {
         for _ in 0..BATCHES {
             if self.outgoing.is_empty() {
                 let out = &mut self.outgoing;
-                self.handle.lock().transmit(now, &mut |p| {
+                let mut stack = self.handle.lock();
+                stack.transmit(now, &mut |p| {
                     out.push(p);
                     out.len() < BATCH
                 });
+                self.answers = stack.answers_waiting();
                 out.reverse();
             }
             if self.outgoing.is_empty() {
                 return Ok(false);
             }
-            while let Some(p) = self.outgoing.last() {
-                match self.device.poll_send(cx, p) {
-                    // The device is full: it wakes us, and tasks see full send buffers. What has
-                    // arrived or ended is told now: the device may wait for a task of ours.
-                    Poll::Pending => {
-                        self.handle.lock().notify_tasks();
-                        return Ok(false);
-                    }
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(e)) => return Err(e),
-                }
-                self.outgoing.pop();
+            // What has arrived or ended is told now: the device may wait for a task of ours.
+            if !self.flush(cx)? {
+                self.handle.lock().notify_tasks();
+                return Ok(false);
             }
+        }
+        Ok(true)
+    }
+
+    /// Writes what is planned; `false`: the device is full. It wakes us, and tasks see full send
+    /// buffers.
+    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        while let Some(p) = self.outgoing.last() {
+            match self.device.poll_send(cx, p) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(sent) => sent?,
+            }
+            self.outgoing.pop();
         }
         Ok(true)
     }

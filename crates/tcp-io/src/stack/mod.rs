@@ -189,6 +189,12 @@ impl Stack {
         &self.ready
     }
 
+    /// Answers that wait for [`transmit`](Self::transmit): SYN-ACKs, resets, ACKs of records, ICMP.
+    /// Beyond 4,096 they are dropped and counted, so whoever feeds packets drains them before.
+    pub fn answers_waiting(&self) -> usize {
+        self.answers.len()
+    }
+
     /// When [`on_deadline`](Self::on_deadline) is due; `None` if nothing is waited for.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.wheel.next_deadline()

@@ -27,7 +27,7 @@ impl Connection {
         }
         let timestamp_rtt =
             if advanced { self.rcv.timestamps.rtt(now, seg.options.timestamps) } else { None };
-        self.limit_scoreboard();
+        self.limit_scoreboard(seg.options.sack.len());
         let outcome = self.recovery.on_ack(&AckInput {
             now,
             ack: seg.ack,
@@ -51,6 +51,7 @@ impl Connection {
         if text_end.after(self.snd.buffer_start) {
             let octets = text_end.distance_from(self.snd.buffer_start);
             self.snd.buffer.advance(octets as usize);
+            self.release_acknowledged();
             self.snd.buffer_start = text_end;
             self.stats.octets_acked += u64::from(octets);
         }
@@ -82,7 +83,6 @@ impl Connection {
     /// RFC 6298 5.2 and 5.3; the user timeout runs from the last progress (MUST-21).
     fn restart_delivery_timers(&mut self, now: Instant) {
         if self.recovery.is_empty() {
-            self.recovery.release_burst();
             self.timers.cancel(Timer::Retransmit);
         } else {
             self.timers.set(Timer::Retransmit, now + self.recovery.rto().current());

@@ -40,6 +40,7 @@ impl Connection {
         payload: &mut Payload,
     ) -> Option<Transmit> {
         self.restart_after_idle(now);
+        self.make_room_to_send();
         match self.plan(limits) {
             Ok(mut plan) => {
                 let transmit = self.emit(now, &mut plan, payload);
@@ -66,7 +67,7 @@ impl Connection {
     fn emit(&mut self, now: Instant, plan: &mut Plan, payload: &mut Payload) -> Transmit {
         if plan.len > 0 {
             let offset = plan.seq.distance_from(self.snd.buffer_start) as usize;
-            let got = self.snd.buffer.slices(offset, plan.len as usize, payload) as u32;
+            let got = self.take_slices(offset, plan.len as usize, payload) as u32;
             if got < plan.len {
                 // Many small pieces: a shorter packet, without the end's flags, but still of whole
                 // segments (SHLD-28).

@@ -3,22 +3,16 @@
 
 use alloc::boxed::Box;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::{Connection, End, Events, Phase, Reader, State, Timer};
 use crate::Instant;
+use crate::buffer::LEAST_REFERENCE;
 use crate::config::{Linger, SocketOptions};
 use crate::error::{Unreachable, UserError};
 
 /// How long a cork may hold a partial segment (MUST-60); Linux: 200 ms.
 const CORK_CEILING: core::time::Duration = core::time::Duration::from_millis(200);
-
-/// Receive rings up to this size are given back as soon as they are empty, larger ones after
-/// [`QUIET`].
-const SMALL_RING: usize = 8 << 10;
-
-/// How long nothing must arrive before a large empty ring is given back.
-const QUIET: core::time::Duration = core::time::Duration::from_secs(1);
 
 /// Bounds of a buffer limit that an application sets: below, nothing would move; above, sequence
 /// numbers would be ambiguous (RFC 7323 2.3). Linux's lower bound is about 2 KiB.
@@ -48,8 +42,15 @@ impl Connection {
     /// As [`write`](Self::write).
     pub fn write_bytes(&mut self, now: Instant, data: &mut Bytes) -> Result<usize, UserError> {
         let n = self.room(data.len())?.min(data.len());
-        let n = self.affordable_reference(n);
-        self.snd.buffer.write_bytes(data.split_to(n));
+        let by_reference = if n < LEAST_REFERENCE { 0 } else { self.affordable_reference(n) };
+        let n = if by_reference < LEAST_REFERENCE {
+            let n = self.write_affordable(&data[..n]);
+            data.advance(n);
+            n
+        } else {
+            self.snd.buffer.write_bytes(data.split_to(by_reference));
+            by_reference
+        };
         self.after_write(now, n, data.len())
     }
 
@@ -211,42 +212,8 @@ impl Connection {
         }
         if self.rcv.buffer.readable() == 0 {
             self.release_ring(now);
-            self.settle_memory();
         }
         self.offer_room();
-    }
-
-    /// An idle connection holds no buffer; a busy one is not made to allocate for every batch.
-    fn release_ring(&mut self, now: Instant) {
-        if self.rcv.buffer.memory() <= SMALL_RING || !self.may_tune() {
-            self.rcv.buffer.release_if_empty();
-        } else if self.timers.is_set(Timer::Trim) {
-            // Busy a moment ago: the timer decides.
-        } else if now.since(self.last_received) >= QUIET || self.is_over() {
-            self.rcv.buffer.release_if_empty();
-        }
-    }
-
-    pub(super) fn trim(&mut self, now: Instant) {
-        if now.since(self.last_received) >= QUIET {
-            // If text is unread, reading the last of it releases the ring.
-            self.rcv.buffer.release_if_empty();
-            self.settle_memory();
-        } else {
-            self.timers.set(Timer::Trim, now + QUIET);
-        }
-    }
-
-    /// A large ring is looked at once the connection has been quiet.
-    pub(super) fn arm_trim(&mut self, now: Instant) {
-        if self.rcv.buffer.memory() > SMALL_RING && now.since(self.last_received) < QUIET {
-            self.timers.set_if_idle(Timer::Trim, now + QUIET);
-        }
-    }
-
-    /// No timer runs any more that could look at the ring later.
-    fn is_over(&self) -> bool {
-        matches!(self.state(), State::Closed | State::TimeWait)
     }
 
     /// Our side has nothing more to write: a FIN follows what was written (RFC 9293 3.10.4).

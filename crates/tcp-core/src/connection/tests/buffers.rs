@@ -4,6 +4,7 @@ use super::super::{Events, Timer};
 use super::wire::{MSS, Peer, RTT, Wire, ms};
 use crate::config::{BufferLimits, TcpConfig};
 use crate::error::UserError;
+use crate::memory::{Level, Memory, MemoryLimits};
 
 fn wire(receive: BufferLimits, send: BufferLimits) -> Wire {
     let config = TcpConfig { receive_buffer: receive, send_buffer: send, ..TcpConfig::default() };
@@ -20,18 +21,65 @@ fn an_idle_connection_is_small() {
 }
 
 #[test]
-fn there_are_no_buffers_before_text_and_none_after_it() {
+fn there_are_no_buffers_before_text_and_none_after_a_second_of_quiet() {
     let mut w = Wire::new();
-    assert_eq!(w.conn.info().memory, 0);
+    assert_eq!(w.conn.memory(), 0);
     w.write(100);
-    assert!(w.conn.info().memory > 0);
+    assert!(w.conn.memory() > 0);
     w.sends();
     w.ack(100);
-    assert_eq!(w.conn.info().memory, 0);
     w.text(0, 100);
-    assert!(w.conn.info().memory > 0);
     w.read(100);
-    assert_eq!(w.conn.info().memory, 0);
+    w.sends();
+    let kept = w.conn.memory();
+    assert!((1..3000).contains(&kept), "a busy connection keeps what it will need again: {kept}");
+    w.wait(ms(1100));
+    assert_eq!((w.conn.memory(), w.deadline(Timer::Trim)), (0, None));
+}
+
+const LARGE: BufferLimits = BufferLimits { initial: 1 << 20, max: 1 << 20 };
+
+/// Writes so much, and all of it is sent and acknowledged.
+fn upload(w: &mut Wire, octets: u32) {
+    let end = w.conn.info().stats.octets_acked + u64::from(octets);
+    assert_eq!(w.write(octets), octets);
+    while w.conn.info().stats.octets_acked < end {
+        let sent = w.sends().last().expect("what is left goes").range().1;
+        w.now += ms(1);
+        w.ack(sent);
+    }
+    w.sends();
+}
+
+#[test]
+fn spare_chunks_are_kept_in_use_and_given_back_after_a_second_of_quiet() {
+    let mut w = wire(SMALL, LARGE);
+    upload(&mut w, 600_000);
+    let kept = w.conn.memory();
+    assert!((500_000..700_000).contains(&kept), "{kept}");
+    w.wait(ms(900));
+    upload(&mut w, 600_000);
+    w.wait(ms(500));
+    assert!(w.conn.memory() > 500_000, "not quiet for a second");
+    w.wait(ms(1600));
+    assert_eq!((w.conn.memory(), w.deadline(Timer::Trim)), (0, None));
+}
+
+#[test]
+fn spare_chunks_are_given_back_at_once_while_memory_is_short() {
+    let memory = Memory::new(MemoryLimits { low: 1000, pressure: 800_000, high: 2_000_000 });
+    let [mut w, mut other] = [(); 2].map(|()| {
+        let mut w = wire(SMALL, LARGE);
+        w.conn.join_memory(&memory);
+        w
+    });
+    upload(&mut w, 600_000);
+    other.write(600_000);
+    assert_eq!(memory.level(), Level::Pressure);
+    assert!(w.conn.relieve() > 500_000, "when the stack asks for it");
+    assert_eq!(w.conn.memory(), 0);
+    upload(&mut w, 300_000);
+    assert_eq!((memory.level(), w.conn.memory()), (Level::Pressure, 0), "and without that");
 }
 
 #[test]

@@ -2,10 +2,15 @@
 
 pub mod app;
 pub mod closing;
+#[cfg(target_os = "linux")]
+pub mod differ;
+pub mod explore;
+pub mod flood;
 pub mod fuzz;
 #[cfg(target_os = "linux")]
 pub mod kernel;
 pub mod matrix;
 pub mod scenario;
 pub mod survivor;
+pub mod tables;
 pub mod transfer;

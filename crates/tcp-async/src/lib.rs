@@ -57,4 +57,7 @@ pub mod tcp {
 
 pub use tcp_core::config::{BufferLimits, Keepalive, Linger2, TcpConfig};
 pub use tcp_core::connection::{Info, State};
-pub use tcp_io::stack::{Cidr, ConnectionRow, Counters, StackConfig, TimeWaitReuse};
+pub use tcp_io::stack::{
+    Cidr, ConnectionRow, Counters, ListenOptions, PacketDrop, StackConfig, SynCookies,
+    TimeWaitReuse,
+};

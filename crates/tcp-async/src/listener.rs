@@ -77,6 +77,27 @@ impl TcpListener {
         Ok(self.cell.local().into())
     }
 
+    /// TTL or hop limit of packets of connections not accepted yet, from the SYN-ACK on.
+    ///
+    /// # Errors
+    /// If the stack has ended.
+    pub fn ttl(&self) -> io::Result<u32> {
+        let ttl = self.net.handle.inspect(|s| s.listener_options(self.id).map(|o| o.hop_limit));
+        ttl.map(u32::from).ok_or_else(error::stack_ended)
+    }
+
+    /// Sets the TTL or hop limit of packets of connections that are not established yet.
+    ///
+    /// # Errors
+    /// `InvalidInput` unless it is from 1 to 255.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        let ttl = u8::try_from(ttl).ok().filter(|t| *t > 0);
+        let ttl = ttl.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let set = |o: &mut tcp_core::config::SocketOptions| o.hop_limit = ttl;
+        self.net.handle.with_stack(|s, _| s.set_listener_options(self.id, set));
+        Ok(())
+    }
+
     /// Connections that wait to be accepted.
     pub fn pending(&self) -> usize {
         self.cell.queued()

@@ -79,9 +79,21 @@ impl Net {
     /// # Errors
     /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's.
     pub async fn listen<A: ToSocketAddrs>(&self, addr: A) -> io::Result<TcpListener> {
+        self.listen_with(addr, ListenOptions::default()).await
+    }
+
+    /// Listens on `addr` with everything a listener can be told.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub async fn listen_with<A: ToSocketAddrs>(
+        &self,
+        addr: A,
+        options: ListenOptions,
+    ) -> io::Result<TcpListener> {
         let mut last = None;
         for addr in tokio::net::lookup_host(addr).await? {
-            match self.listen_addr(addr, ListenOptions::default()) {
+            match self.listen_addr(addr, options.clone()) {
                 Ok(listener) => return Ok(listener),
                 Err(e) => last = Some(e),
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tcp_core::Endpoint;
 use tcp_core::config::{Linger, SocketOptions};
-use tcp_io::stack::{ConnectOptions, ListenOptions};
+use tcp_io::stack::{BindOptions, ConnectOptions, ListenOptions};
 
 use crate::error;
 use crate::listener::TcpListener;
@@ -27,6 +27,7 @@ struct Inner {
     options: SocketOptions,
     reuse_addr: bool,
     reuse_port: bool,
+    defer_accept: Option<Duration>,
     bound: Option<Endpoint>,
 }
 
@@ -50,7 +51,13 @@ impl TcpSocket {
     /// A socket on a given stack.
     pub fn on(net: &Net, v4: bool) -> TcpSocket {
         let options = net.handle.inspect(|s| s.config().tcp.options.clone());
-        let inner = Inner { options, reuse_addr: false, reuse_port: false, bound: None };
+        let inner = Inner {
+            options,
+            reuse_addr: false,
+            reuse_port: false,
+            defer_accept: None,
+            bound: None,
+        };
         TcpSocket { net: net.clone(), v4, inner: Mutex::new(inner) }
     }
 
@@ -83,7 +90,8 @@ impl TcpSocket {
         Ok(self.lock().reuse_addr)
     }
 
-    /// Lets the port be shared with connections left over from an earlier bind.
+    /// Lets the port be shared with connections left over from an earlier bind, and with other
+    /// sockets that say so too until one of them listens.
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -100,16 +108,26 @@ impl TcpSocket {
         Ok(self.lock().reuse_port)
     }
 
-    /// Sharing a port by several listeners is not supported yet.
+    /// Lets several sockets that all say so bind and listen on one address (`SO_REUSEPORT`).
+    /// Each connection goes to one of the listeners, by a hash of its two endpoints; closing one
+    /// leaves the connections of the others alone.
     ///
     /// # Errors
-    /// `Unsupported` if it is turned on.
+    /// None; the signature is tokio's.
     pub fn set_reuseport(&self, reuseport: bool) -> io::Result<()> {
-        if reuseport {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "SO_REUSEPORT"));
-        }
         self.lock().reuse_port = reuseport;
         Ok(())
+    }
+
+    /// How long a listener keeps connections without text from `accept`, if it does.
+    pub fn defer_accept(&self) -> Option<Duration> {
+        self.lock().defer_accept
+    }
+
+    /// Lets `accept` return a connection only when text has come (`TCP_DEFER_ACCEPT`), for as
+    /// long as this, rounded up to 1, 3, 7, 15 ... s; then without, if the peer is still there.
+    pub fn set_defer_accept(&self, time: Option<Duration>) {
+        self.lock().defer_accept = time;
     }
 
     /// Limit of the send buffer in octets.
@@ -268,8 +286,8 @@ impl TcpSocket {
         if inner.bound.is_some() || addr.is_ipv4() != self.v4 {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
-        let reuse = inner.reuse_addr;
-        let bound = self.net.handle.with_stack(|s, _| s.bind(addr, reuse));
+        let share = BindOptions { reuse_addr: inner.reuse_addr, reuse_port: inner.reuse_port };
+        let bound = self.net.handle.with_stack(|s, _| s.bind(addr, share));
         inner.bound = Some(bound.map_err(error::from_bind)?);
         Ok(())
     }
@@ -301,17 +319,32 @@ impl TcpSocket {
     /// # Errors
     /// As [`TcpListener::bind`].
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
+        let backlog = backlog as usize;
+        self.listen_with(ListenOptions { backlog, ..ListenOptions::default() })
+    }
+
+    /// Listens with everything a listener can be told: both backlogs, SYN cookies, what a full
+    /// accept queue does, retries of the SYN-ACK, deferred accept. What was set on the socket
+    /// counts: its options (unless `options` has others), `SO_REUSEPORT` and the bound address.
+    ///
+    /// # Errors
+    /// As [`TcpListener::bind`].
+    pub fn listen_with(self, options: ListenOptions) -> io::Result<TcpListener> {
         if self.lock().bound.is_none() {
             let any = SocketAddr::new(self.local_addr()?.ip(), 0);
             self.bind(any)?;
         }
         let local = self.local_addr()?;
-        let options = ListenOptions {
-            backlog: backlog as usize,
-            bound: true,
-            // As on Linux, accepted connections inherit what was set here.
-            options: Some(self.lock().options.clone()),
-            ..ListenOptions::default()
+        let options = {
+            let inner = self.lock();
+            ListenOptions {
+                bound: true,
+                reuse_port: inner.reuse_port,
+                // As on Linux, accepted connections inherit what was set here.
+                options: options.options.or_else(|| Some(inner.options.clone())),
+                defer_accept: options.defer_accept.or(inner.defer_accept),
+                ..options
+            }
         };
         let listener = self.net.listen_addr(local, options)?;
         // The listener owns the reservation now.

@@ -54,6 +54,10 @@ pub struct TcpConfig {
     pub syn_timeout: Duration,
     /// Retransmissions of a SYN-ACK, after 1, 2, 4, 8, 16 s; given up at 63 s. Linux: 5.
     pub syn_ack_retries: u32,
+    /// A connection is handed to `accept` only when text has come, for this long; then without,
+    /// if the peer is still there. Rounded up to the deadlines of the SYN-ACK: 1, 3, 7, 15 ... s.
+    /// Linux: `TCP_DEFER_ACCEPT`, off.
+    pub defer_accept: Option<Duration>,
     /// R1: retransmissions after which the application is told of trouble (MUST-20, SHLD-10: at
     /// least 3). Linux: 3.
     pub retries_r1: u32,
@@ -101,6 +105,7 @@ impl Default for TcpConfig {
             syn_retries: 7,
             syn_timeout: Duration::from_secs(180),
             syn_ack_retries: 5,
+            defer_accept: None,
             retries_r1: 3,
             retries_r2: 15,
             orphan_retries: 8,
@@ -123,6 +128,24 @@ impl TcpConfig {
         let max = self.receive_buffer.max.max(self.receive_buffer.initial);
         (0..14).find(|s| (max >> s) <= 0xffff).unwrap_or(14)
     }
+
+    /// Limit of a new connection's receive buffer.
+    pub(crate) fn first_receive_limit(&self) -> usize {
+        self.options.receive_buffer.map_or(self.receive_buffer.initial, buffer_limit)
+    }
+
+    /// Limit of a new connection's send buffer.
+    pub(crate) fn first_send_limit(&self) -> usize {
+        self.options.send_buffer.map_or(self.send_buffer.initial, buffer_limit)
+    }
+}
+
+/// Bounds of a buffer limit that an application sets: below, nothing would move; above, sequence
+/// numbers would be ambiguous (RFC 7323 2.3). Linux's lower bound is about 2 KiB.
+const BUFFER_BOUNDS: (usize, usize) = (1 << 10, 1 << 30);
+
+pub(crate) fn buffer_limit(wanted: usize) -> usize {
+    wanted.clamp(BUFFER_BOUNDS.0, BUFFER_BOUNDS.1)
 }
 
 /// Keepalive parameters (RFC 9293 3.8.4). A time of zero counts as a millisecond, no probe as one.

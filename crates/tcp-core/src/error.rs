@@ -4,7 +4,7 @@
 use core::fmt;
 
 /// Why a connection is no more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum End {
     /// Both directions were closed in order.
     Closed,
@@ -22,7 +22,7 @@ pub enum End {
 }
 
 /// What an ICMP error says about the destination.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Unreachable {
     /// No route to the network.
     Network,
@@ -127,11 +127,13 @@ pub enum DropReason {
     Ended,
     /// Memory is short: there is no room for the text, though the window offered it.
     NoMemory,
+    /// A last ACK without text for a listener that waits for text (`TCP_DEFER_ACCEPT`).
+    Deferred,
 }
 
 impl DropReason {
     /// Number of reasons, for a table of counters.
-    pub const COUNT: usize = DropReason::NoMemory as usize + 1;
+    pub const COUNT: usize = DropReason::Deferred as usize + 1;
 
     /// All reasons, in the order of their counters.
     pub const ALL: [DropReason; DropReason::COUNT] = [
@@ -146,6 +148,7 @@ impl DropReason {
         DropReason::AfterClose,
         DropReason::Ended,
         DropReason::NoMemory,
+        DropReason::Deferred,
     ];
 }
 

@@ -2,10 +2,10 @@
 //! of 4 microseconds and a keyed SipHash as F (RFC 6528 3; MUST-8, MUST-9, SHLD-1).
 
 use core::hash::Hasher;
-use core::net::IpAddr;
 
 use siphasher::sip::SipHasher24;
 
+use crate::tuple::hash_tuple;
 use crate::{Instant, SeqNum, Tuple};
 
 /// Makes initial sequence numbers and timestamp offsets from one secret key.
@@ -43,13 +43,7 @@ impl IsnGenerator {
     pub fn hash(&self, tuple: &Tuple, purpose: u8) -> u64 {
         let mut h = SipHasher24::new_with_key(&self.key);
         h.write_u8(purpose);
-        for e in [&tuple.local, &tuple.remote] {
-            match e.ip {
-                IpAddr::V4(a) => h.write(&a.octets()),
-                IpAddr::V6(a) => h.write(&a.octets()),
-            }
-            h.write_u16(e.port);
-        }
+        hash_tuple(tuple, &mut h);
         h.finish()
     }
 }
@@ -58,7 +52,7 @@ impl IsnGenerator {
 mod tests {
     use super::*;
     use crate::Endpoint;
-    use core::net::Ipv4Addr;
+    use core::net::{IpAddr, Ipv4Addr};
 
     fn tuple(port: u16) -> Tuple {
         Tuple {

@@ -326,6 +326,18 @@ impl Account {
     }
 }
 
+/// A copy holds as much as the original, and is charged for it.
+#[cfg(feature = "explore")]
+impl Clone for Account {
+    fn clone(&self) -> Account {
+        if let Some(m) = &self.memory {
+            m.charged.fetch_add(self.charged, Relaxed);
+            m.holders.fetch_add(1, Relaxed);
+        }
+        Account { memory: self.memory.clone(), charged: self.charged }
+    }
+}
+
 impl Drop for Account {
     fn drop(&mut self) {
         if let Some(m) = self.memory.take() {

@@ -1,6 +1,7 @@
 //! Which connection is it? The two endpoints that name a connection (RFC 9293 3.3.1).
 
 use core::fmt;
+use core::hash::Hasher;
 use core::net::{IpAddr, SocketAddr};
 
 /// An address and a port, without the flow and scope fields of a socket address.
@@ -61,6 +62,17 @@ impl Tuple {
     /// Whether the connection runs over IPv4.
     pub const fn is_ipv4(&self) -> bool {
         self.remote.ip.is_ipv4()
+    }
+}
+
+/// Feeds both endpoints to a keyed hash.
+pub(crate) fn hash_tuple(tuple: &Tuple, h: &mut impl Hasher) {
+    for e in [&tuple.local, &tuple.remote] {
+        match e.ip {
+            IpAddr::V4(a) => h.write(&a.octets()),
+            IpAddr::V6(a) => h.write(&a.octets()),
+        }
+        h.write_u16(e.port);
     }
 }
 

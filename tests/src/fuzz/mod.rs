@@ -4,7 +4,7 @@
 pub mod pair;
 pub mod stack;
 
-mod packet;
+pub(crate) mod packet;
 mod peer;
 mod side;
 mod wire;

@@ -100,9 +100,11 @@ pub(crate) fn ip_packet(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) 
 pub(crate) struct Emitted {
     /// As the stack names it.
     pub(crate) tuple: Tuple,
+    pub(crate) seq: SeqNum,
     pub(crate) seq_end: SeqNum,
     pub(crate) ack: SeqNum,
     pub(crate) flags: Flags,
+    pub(crate) window: u16,
 }
 
 /// Checks lengths and checksums of a packet of the stack, and takes a segment apart.
@@ -143,6 +145,27 @@ pub(crate) fn check_emitted(b: &[u8]) -> Option<Emitted> {
     assert!(!seg.options.malformed, "malformed options");
     let tuple =
         Tuple { local: Endpoint::new(src, seg.src_port), remote: Endpoint::new(dst, seg.dst_port) };
-    let seq_end = seg.seq + seg.seq_len();
-    Some(Emitted { tuple, seq_end, ack: seg.ack, flags: seg.flags })
+    let (seq, ack, flags) = (seg.seq, seg.ack, seg.flags);
+    let seq_end = seq + seg.seq_len();
+    Some(Emitted { tuple, seq, seq_end, ack, flags, window: seg.window })
+}
+
+/// Addresses and TCP segment of a packet without extension headers; `None` for any other.
+pub(crate) fn open_packet(b: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
+    match b.first()? >> 4 {
+        4 => {
+            let p = Ipv4Packet::new_checked(b).ok()?;
+            let end = usize::from(p.total_len());
+            let payload = b.get(usize::from(p.header_len())..end)?;
+            let tcp = p.next_header() == IpProtocol::Tcp;
+            tcp.then(|| (p.src_addr().into(), p.dst_addr().into(), payload))
+        }
+        6 => {
+            let p = Ipv6Packet::new_checked(b).ok()?;
+            let payload = b.get(40..p.total_len())?;
+            let tcp = p.next_header() == IpProtocol::Tcp;
+            tcp.then(|| (p.src_addr().into(), p.dst_addr().into(), payload))
+        }
+        _ => None,
+    }
 }

@@ -7,7 +7,7 @@ use tcp_core::buffer::Payload;
 use tcp_core::config::TcpConfig;
 use tcp_core::connection::{Connection, Events, Info, Limits, OpenParams, State, Verdict};
 use tcp_core::error::{End, UserError};
-use tcp_core::listen::{HalfOpen, HalfOpenVerdict};
+use tcp_core::listen::{HalfOpen, HalfOpenTimeout, HalfOpenVerdict};
 use tcp_core::wire::{Flags, Segment};
 use tcp_core::{Instant, reset};
 
@@ -197,14 +197,14 @@ impl Side {
         match &mut self.machine {
             Machine::Listening => {}
             Machine::HalfOpen(h) if h.deadline() > now => {}
-            Machine::HalfOpen(h) => {
-                if h.on_timeout(now, &config) {
+            Machine::HalfOpen(h) => match h.on_timeout(now, config.syn_ack_retries, &config) {
+                HalfOpenTimeout::SynAck => {
                     let s = h.syn_ack(now, &config);
                     self.send(&s, 0, peer, out);
-                } else {
-                    self.machine = Machine::Listening;
                 }
-            }
+                HalfOpenTimeout::Wait => {}
+                HalfOpenTimeout::Remove => self.machine = Machine::Listening,
+            },
             Machine::Live(c) => c.on_timeout(now),
         }
     }

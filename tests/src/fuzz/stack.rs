@@ -412,7 +412,8 @@ impl World {
     fn check(&self) {
         let s = &self.stack;
         assert!(s.connection_count() <= MAX_CONNECTIONS, "{}", s.connection_count());
-        assert!(s.half_open_count() <= SYN_BACKLOG * MAX_LISTENERS);
+        let proven = s.config().somaxconn;
+        assert!(s.half_open_count() <= (SYN_BACKLOG + proven) * MAX_LISTENERS);
         assert!(s.time_wait_count() <= MAX_TIME_WAIT);
         let reachable = s.connections().iter().filter(|r| r.remote.is_some()).count();
         assert_eq!(s.demux_count(), reachable, "{:?}", s.connections());

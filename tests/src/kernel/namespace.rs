@@ -51,6 +51,14 @@ impl Namespace {
         ip(["-n", &self.name].iter().chain(&arguments));
     }
 
+    /// Runs `ip` inside with the words of a text as arguments.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn ip_words(&self, words: &str) {
+        ip(["-n", &self.name].into_iter().chain(words.split_whitespace()));
+    }
+
     /// Sets a kernel variable of the namespace, named as for `sysctl`.
     ///
     /// # Panics

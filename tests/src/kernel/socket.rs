@@ -56,7 +56,17 @@ impl KernelListener {
     /// # Panics
     /// If the kernel refuses.
     pub fn bind(ip: IpAddr) -> KernelListener {
+        KernelListener::with_backlog(ip, 128)
+    }
+
+    /// Listens with a backlog of the test's choice.
+    ///
+    /// # Panics
+    /// If the kernel refuses.
+    pub fn with_backlog(ip: IpAddr, backlog: i32) -> KernelListener {
         let listener = TcpListener::bind((ip, 0)).expect("the kernel listens");
+        // Listening again changes the backlog.
+        rustix::net::listen(&listener, backlog).expect("a backlog");
         let addr = listener.local_addr().expect("an address");
         // The next connection, or an error; not for ever.
         sockopt::set_socket_timeout(&listener, sockopt::Timeout::Recv, Some(GUARD))

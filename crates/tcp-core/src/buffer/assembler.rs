@@ -42,7 +42,7 @@ impl fmt::Debug for SeqRange {
 ///
 /// All lie within 2^30 octets after RCV.NXT, so that comparisons on the circle hold, the wrap of
 /// 2^32 included. Ranges that touch are one range.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Assembler {
     /// In order of sequence; gaps of at least one octet lie between them.
     ranges: Vec<Held>,

@@ -42,7 +42,7 @@ impl Inserted {
 /// Memory is allocated by the first byte, grows by doubling to what has arrived, at most to
 /// [`MAX_CAPACITY`], and is kept until [`release_if_empty`](ReceiveBuffer::release_if_empty). The
 /// window that the caller grants bounds it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ReceiveBuffer {
     ring: Ring,
     /// Octets at the head of the ring that can be read; RCV.NXT follows them.
@@ -243,7 +243,7 @@ impl fmt::Debug for ReceiveBuffer {
 }
 
 /// The ranges past the first gap; none are there most of the time.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Beyond(Option<Box<Assembler>>);
 
 static NOTHING: Assembler = Assembler::new();
@@ -270,7 +270,7 @@ impl DerefMut for Beyond {
 }
 
 /// Bytes at offsets from a head that moves. The length is zero or a power of two.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Ring {
     bytes: Vec<u8>,
     head: usize,

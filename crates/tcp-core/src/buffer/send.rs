@@ -42,7 +42,7 @@ pub const SMALLEST: usize = 64;
 ///
 /// Finding an offset costs a binary search over chunks, whatever lies before it: the next
 /// super-segment of a 16 MiB backlog costs what the first did.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SendBuffer {
     /// Bytes that won't be appended to any more, in order; none while little is written.
     backlog: Option<Box<Backlog>>,
@@ -59,7 +59,7 @@ pub struct SendBuffer {
 }
 
 /// What a connection needs only while it sends much.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Backlog {
     chunks: VecDeque<Chunk>,
     /// Acknowledged full chunks, empty and ready to be filled again.
@@ -70,6 +70,7 @@ struct Backlog {
 
 static NO_CHUNKS: VecDeque<Chunk> = VecDeque::new();
 
+#[derive(Clone)]
 struct Chunk {
     /// Position in the stream of the first octet.
     start: u64,

@@ -92,6 +92,18 @@ impl Congestion {
     }
 }
 
+/// A controller of the user's can't be copied: the copy is Reno with the same window.
+#[cfg(feature = "explore")]
+impl Clone for Congestion {
+    fn clone(&self) -> Congestion {
+        match self {
+            Congestion::Reno(c) => Congestion::Reno(c.clone()),
+            Congestion::Cubic(c) => Congestion::Cubic(c.clone()),
+            Congestion::Custom(c) => Congestion::Reno(Reno::new(c.window(), c.window())),
+        }
+    }
+}
+
 /// Calls the same method of whichever controller it is.
 macro_rules! each {
     ($of:expr, $c:ident => $call:expr) => {

@@ -51,7 +51,6 @@ impl Connection {
         if self.reader == Reader::Here {
             self.probes = 0;
         }
-        self.rcv.timestamps.update(now, seg.options.timestamps, seg.seq, self.rcv.ack.last_sent());
         self.check_ack(now, &inside)?;
         self.accept_text(&inside, size)?;
         self.accept_fin(now, &inside);
@@ -143,23 +142,37 @@ impl Connection {
         }
     }
 
+    /// RFC 2883 4.2: a segment that begins with text received before.
+    fn note_overlap(&mut self, s: &InWindow<'_, '_>) {
+        let start = s.seg.seq + u32::from(s.seg.flags.contains(Flags::SYN));
+        if self.negotiated.sack && start.before(s.seq) {
+            self.rcv.dsack = Some(SackBlock { start, end: s.seq });
+        }
+    }
+
     /// A second copy of the last segment means that our ACK was lost. Its timestamp is echoed
     /// (RFC 7323 4.3 (2)) although the segment is not acceptable (5.3 R2): else the peer would take
-    /// its time-out for a round trip. Linux and FreeBSD do the same. The end must be exact, so
-    /// that a forger gains nothing.
+    /// its time-out for a round trip. Linux and FreeBSD do the same. The end must be exact and the
+    /// ACK good, so that a forger gains nothing.
     fn note_second_copy(&mut self, now: Instant, seg: &Segment<'_>, end: SeqNum) {
-        if !seg.payload.is_empty() && end == self.rcv.nxt {
+        if !seg.payload.is_empty() && end == self.rcv.nxt && self.has_good_ack(seg) {
             let last_sent = self.rcv.ack.last_sent();
             self.rcv.timestamps.update(now, seg.options.timestamps, seg.seq, last_sent);
         }
+    }
+
+    /// Whether its ACK is one that moves things, had the segment been acceptable.
+    fn has_good_ack(&self, seg: &Segment<'_>) -> bool {
+        let good = seg.ack.at_or_after(self.snd.una) && seg.ack.at_or_before(self.snd.nxt);
+        good && seg.flags.contains(Flags::ACK) && !seg.flags.contains(Flags::SYN)
     }
 
     /// An unacceptable segment is answered by an ACK; without text, at a limited rate, so that
     /// two confused ends don't answer each other for ever.
     fn answer_unacceptable(&mut self, now: Instant, seg: &Segment<'_>) {
         let at_once = if self.phase == Phase::SynReceived {
-            // The peer repeats its SYN, and gets the SYN-ACK again.
-            seg.flags.contains(Flags::SYN)
+            // The peer repeats its SYN, and gets the SYN-ACK again; no other SYN does.
+            seg.flags.contains(Flags::SYN) && seg.seq == self.rcv.irs
         } else {
             // RFC 5961 4.2 and 7: a SYN is challenged out of the window too.
             !seg.flags.contains(Flags::SYN)
@@ -226,6 +239,10 @@ impl Connection {
             return Break(Verdict::Dropped(DropReason::BadAck));
         }
         if seg.ack.at_or_after(self.snd.una) {
+            // RFC 7323 4.3, but only now, as Linux: a forged segment must guess the ACK as well
+            // to move TS.Recent, and an honest one with an older ACK has no newer timestamp.
+            let last_sent = self.rcv.ack.last_sent();
+            self.rcv.timestamps.update(now, seg.options.timestamps, seg.seq, last_sent);
             self.take_ack(now, seg);
         }
         if matches!(self.phase, Phase::Ended(_)) || self.state() == State::TimeWait {
@@ -252,6 +269,7 @@ impl Connection {
         }
         let piece = if size == 0 { s.seg.payload.len() as u32 } else { u32::from(size) };
         self.learn_segment_size(piece);
+        self.note_overlap(s);
         let in_order = s.seq == self.rcv.nxt;
         let gap_before = self.rcv.buffer.out_of_order() > 0;
         let offset = s.seq.distance_from(self.rcv.nxt);

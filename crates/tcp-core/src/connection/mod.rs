@@ -3,6 +3,8 @@
 
 mod acknowledges;
 mod arrives;
+#[cfg(feature = "explore")]
+mod canonical;
 mod info;
 mod memory;
 mod opening;
@@ -37,7 +39,7 @@ pub use plan::SendReason;
 pub use timers::{Deadline, Timer};
 pub use transmit::{Limits, Transmit};
 
-pub(crate) use opening::PassiveHandshake;
+pub(crate) use opening::{PassiveHandshake, SynAckSent, default_mss};
 pub(crate) use transmit::advertised_mss;
 
 pub(crate) use phase::{Phase, Step, Teardown};
@@ -54,6 +56,7 @@ pub(crate) use timers::Timers;
 /// [`poll_transmit`](Self::poll_transmit) until it returns `None`, then look at
 /// [`poll_timeout`](Self::poll_timeout) and [`take_events`](Self::take_events). Draining late
 /// merges packets; it breaks nothing.
+#[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct Connection {
     tuple: Tuple,
@@ -95,7 +98,7 @@ pub struct Connection {
 }
 
 /// What the two SYNs agreed on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct Negotiated {
     /// Selective acknowledgement (RFC 2018).
     pub sack: bool,
@@ -105,7 +108,7 @@ pub struct Negotiated {
     pub window_scaling: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Owed {
     Nothing,
     /// A challenge ACK, or the answer to an unacceptable segment.
@@ -114,14 +117,14 @@ enum Owed {
     Reset,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Probe {
     Window,
     Keepalive,
 }
 
 /// Who reads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Reader {
     /// The application holds the connection.
     Here,
@@ -231,9 +234,12 @@ impl Connection {
         now: Instant,
         tuple: Tuple,
         phase: Phase,
-        snd: SendSpace,
+        mut snd: SendSpace,
         config: Arc<TcpConfig>,
     ) -> Connection {
+        let mut rcv = ReceiveSpace::new(config.receive_buffer);
+        rcv.limit = config.first_receive_limit();
+        snd.limit = config.first_send_limit();
         let recovery = Recovery::new(&RecoveryConfig {
             rto_initial: config.rto_initial,
             rto_min: config.rto_min,
@@ -245,7 +251,7 @@ impl Connection {
             tuple,
             phase,
             snd,
-            rcv: ReceiveSpace::new(config.receive_buffer),
+            rcv,
             recovery,
             congestion: Congestion::new(config.congestion, mss),
             timers: Timers::new(),

@@ -37,11 +37,20 @@ pub(crate) struct PassiveHandshake<'a> {
     /// The right edge that our SYN-ACK offered.
     pub(crate) edge: SeqNum,
     pub(crate) mtu: u32,
-    /// When our SYN-ACK was first sent.
-    pub(crate) sent_at: Instant,
-    pub(crate) retransmitted: bool,
+    pub(crate) syn_ack: SynAckSent,
     /// Text of the SYN, and whether a FIN ends it.
     pub(crate) early: Option<(&'a [u8], bool)>,
+}
+
+/// When our SYN-ACK went out first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SynAckSent {
+    /// It went out once.
+    Once(Instant),
+    /// It went out again later: it, or the SYN before it, was lost.
+    Again(Instant),
+    /// A cookie does not say.
+    Unknown,
 }
 
 impl Connection {
@@ -69,10 +78,15 @@ impl Connection {
         c.negotiate(now, &h.options);
         // RFC 9293 3.10.7.2: the window of a SYN is never scaled; the ACK to come renews it.
         c.take_peer_window(h.irs, h.isn + 1, u32::from(h.window));
-        c.recovery.on_sent(h.sent_at, h.isn, 1);
-        if h.retransmitted {
-            c.recovery.on_retransmitted(h.sent_at, h.isn, 1);
-            c.begin_slowly();
+        match h.syn_ack {
+            SynAckSent::Once(at) => c.recovery.on_sent(at, h.isn, 1),
+            SynAckSent::Again(at) => {
+                c.recovery.on_sent(at, h.isn, 1);
+                c.recovery.on_retransmitted(at, h.isn, 1);
+                c.begin_slowly();
+            }
+            // Nothing is measured: the timestamp in the cookie's SYN-ACK was not the time.
+            SynAckSent::Unknown => c.snd.una = h.isn + 1,
         }
         if let Some((text, fin)) = h.early {
             c.keep_syn_text(text, fin);

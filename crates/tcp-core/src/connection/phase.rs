@@ -56,7 +56,7 @@ impl core::fmt::Display for State {
 }
 
 /// How far the two directions are closed, in a synchronized state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(crate) enum Teardown {
     /// Neither side has closed.
     Open,
@@ -147,7 +147,7 @@ impl Teardown {
 
 /// The life of a connection. A passive open is not here: it is a half-open record until its last
 /// ACK, so `SynReceived` means a simultaneous open.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(crate) enum Phase {
     /// An active open has sent its SYN, or is about to.
     SynSent,

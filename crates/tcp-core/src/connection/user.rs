@@ -8,19 +8,11 @@ use bytes::{Buf, Bytes};
 use super::{Connection, End, Events, Phase, Reader, State, Timer};
 use crate::Instant;
 use crate::buffer::LEAST_REFERENCE;
-use crate::config::{Linger, SocketOptions};
+use crate::config::{Linger, SocketOptions, buffer_limit};
 use crate::error::{Unreachable, UserError};
 
 /// How long a cork may hold a partial segment (MUST-60); Linux: 200 ms.
 const CORK_CEILING: core::time::Duration = core::time::Duration::from_millis(200);
-
-/// Bounds of a buffer limit that an application sets: below, nothing would move; above, sequence
-/// numbers would be ambiguous (RFC 7323 2.3). Linux's lower bound is about 2 KiB.
-const BUFFER_BOUNDS: (usize, usize) = (1 << 10, 1 << 30);
-
-fn buffer_limit(wanted: usize) -> usize {
-    wanted.clamp(BUFFER_BOUNDS.0, BUFFER_BOUNDS.1)
-}
 
 impl Connection {
     /// Copies as much of `data` as there is room for into the send buffer (RFC 9293 3.10.2).

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use super::HalfOpen;
 use crate::Instant;
 use crate::config::TcpConfig;
-use crate::connection::{Connection, PassiveHandshake};
+use crate::connection::{Connection, PassiveHandshake, SynAckSent};
 
 impl Connection {
     /// The connection that a half-open record has become. `on_segment` with the ACK that completed
@@ -22,9 +22,12 @@ impl Connection {
             timestamp_offset: half.timestamp_offset,
             edge: half.window_edge(),
             mtu,
-            sent_at: half.sent_at,
-            retransmitted: half.retransmitted(),
-            early: half.early.as_deref().map(|text| (text, half.early_fin)),
+            syn_ack: match (half.from_cookie, half.resent) {
+                (true, _) => SynAckSent::Unknown,
+                (false, false) => SynAckSent::Once(half.sent_at),
+                (false, true) => SynAckSent::Again(half.sent_at),
+            },
+            early: half.early.as_deref().map(|e| (&*e.text, e.fin)),
         };
         Connection::passive(now, handshake, config)
     }

@@ -1,18 +1,20 @@
 //! A SYN was received and answered: what next? SYN-RECEIVED of a passive open as a record of
-//! about 100 octets (RFC 9293 3.10.7.2 and 3.10.7.4; RFC 5961 for its resets and SYNs).
+//! about 100 octets (RFC 9293 3.10.7.2 and 3.10.7.4; RFC 5961 for its resets and SYNs). How many
+//! there may be says `backlog`.
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
+use super::defer;
 use crate::config::TcpConfig;
-use crate::connection::advertised_mss;
+use crate::connection::{OpenParams, advertised_mss};
 use crate::error::DropReason;
 use crate::receive::TimestampState;
 use crate::wire::{Flags, Options, Segment, Timestamps};
 use crate::{Instant, SeqNum, Tuple};
 
 /// What the peer's SYN said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct PeerSyn {
     /// Its MSS option.
     pub mss: Option<u16>,
@@ -27,6 +29,17 @@ pub struct PeerSyn {
 }
 
 impl PeerSyn {
+    /// What `syn` says.
+    pub fn of(syn: &Segment<'_>) -> PeerSyn {
+        PeerSyn {
+            mss: syn.options.mss,
+            window_scale: syn.options.window_scale,
+            sack: syn.options.sack_permitted,
+            timestamp: syn.options.timestamps.map(|t| t.value),
+            window: syn.window,
+        }
+    }
+
     pub(crate) fn as_options(&self) -> Options<'static> {
         Options {
             mss: self.mss,
@@ -39,6 +52,7 @@ impl PeerSyn {
 }
 
 /// A connection request that we have answered, until its last ACK.
+#[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct HalfOpen {
     /// Both endpoints.
@@ -50,14 +64,28 @@ pub struct HalfOpen {
     /// What the peer's SYN said.
     pub peer: PeerSyn,
     pub(crate) timestamp_offset: u32,
-    window: u16,
+    pub(super) window: u16,
     mtu: u16,
-    retries: u8,
-    pub(crate) early_fin: bool,
-    pub(crate) sent_at: Instant,
+    /// Deadlines that have passed.
+    timeouts: u8,
+    /// The SYN-ACK went out more than once.
+    pub(super) resent: bool,
+    /// The last ACK has come and was turned away, for want of text or of room.
+    acked: bool,
+    /// Made from a cookie: nobody knows when the SYN-ACK was sent.
+    pub(super) from_cookie: bool,
+    pub(super) sent_at: Instant,
     deadline: Instant,
-    /// Text that came with the SYN; acknowledged only once the handshake is complete.
-    pub(crate) early: Option<Box<[u8]>>,
+    /// What came with the SYN; acknowledged only once the handshake is complete.
+    pub(super) early: Option<Box<Early>>,
+}
+
+/// Text of a SYN, and whether a FIN ends it.
+#[cfg_attr(feature = "explore", derive(Clone))]
+#[derive(Debug)]
+pub(super) struct Early {
+    pub(super) text: Box<[u8]>,
+    pub(super) fin: bool,
 }
 
 /// What a segment means for a half-open record.
@@ -78,39 +106,57 @@ pub enum HalfOpenVerdict {
     Establish,
 }
 
+/// What a record does at its deadline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HalfOpenTimeout {
+    /// It sends the SYN-ACK again.
+    SynAck,
+    /// Nothing: the peer has acknowledged, and its text is waited for.
+    Wait,
+    /// It gives up.
+    Remove,
+}
+
 impl HalfOpen {
     /// A SYN arrived for a listener (RFC 9293 3.10.7.2, third step). `keep_text` octets of its
     /// text are kept at most.
     pub fn on_syn(
         now: Instant,
-        open: crate::connection::OpenParams,
+        open: OpenParams,
         syn: &Segment<'_>,
         keep_text: usize,
         config: &TcpConfig,
     ) -> HalfOpen {
         let text = &syn.payload[..syn.payload.len().min(keep_text)];
-        let whole = text.len() == syn.payload.len();
-        let scaled = config.window_scaling && syn.options.window_scale.is_some();
+        let fin = syn.flags.contains(Flags::FIN) && text.len() == syn.payload.len();
+        let early = (fin || !text.is_empty()).then(|| Box::new(Early { text: text.into(), fin }));
+        HalfOpen { early, ..HalfOpen::new(now, open, syn.seq, PeerSyn::of(syn), config) }
+    }
+
+    /// A record as it is right after its SYN.
+    pub(super) fn new(
+        now: Instant,
+        open: OpenParams,
+        irs: SeqNum,
+        peer: PeerSyn,
+        config: &TcpConfig,
+    ) -> HalfOpen {
+        let scaled = config.window_scaling && peer.window_scale.is_some();
         HalfOpen {
             tuple: open.tuple,
             isn: open.isn,
-            irs: syn.seq,
-            peer: PeerSyn {
-                mss: syn.options.mss,
-                window_scale: syn.options.window_scale,
-                sack: syn.options.sack_permitted,
-                timestamp: syn.options.timestamps.map(|t| t.value),
-                window: syn.window,
-            },
+            irs,
+            peer,
             timestamp_offset: open.timestamp_offset,
             window: first_window(config, scaled),
             mtu: open.mtu.min(0xffff) as u16,
-            retries: 0,
-            early_fin: syn.flags.contains(Flags::FIN) && whole,
+            timeouts: 0,
+            resent: false,
+            acked: false,
+            from_cookie: false,
             sent_at: now,
             deadline: now + config.rto_initial,
-            early: (!text.is_empty() || syn.flags.contains(Flags::FIN) && whole)
-                .then(|| text.into()),
+            early: None,
         }
     }
 
@@ -119,18 +165,28 @@ impl HalfOpen {
         self.deadline
     }
 
-    /// How often the SYN-ACK was sent again.
-    pub fn retries(&self) -> u32 {
-        u32::from(self.retries)
+    /// How many deadlines have passed.
+    pub fn timeouts(&self) -> u32 {
+        u32::from(self.timeouts)
+    }
+
+    /// Whether the peer has answered the SYN-ACK, and was turned away: it is no spoofed address.
+    pub fn is_proven(&self) -> bool {
+        self.acked
+    }
+
+    /// As [`Connection::canonical`](crate::Connection::canonical).
+    #[cfg(feature = "explore")]
+    pub fn canonical<H: core::hash::Hasher>(&self, now: Option<Instant>, h: &mut H) {
+        use core::hash::Hash;
+        (self.isn, self.irs, self.peer, self.timeouts, self.acked).hash(h);
+        (self.early_len(), self.early.as_ref().is_some_and(|e| e.fin)).hash(h);
+        now.map(|now| (now.since(self.sent_at), self.deadline.since(now))).hash(h);
     }
 
     /// Octets of SYN text that the record keeps.
     pub fn early_len(&self) -> usize {
-        self.early.as_ref().map_or(0, |t| t.len())
-    }
-
-    pub(crate) fn retransmitted(&self) -> bool {
-        self.retries > 0
+        self.early.as_ref().map_or(0, |e| e.text.len())
     }
 
     pub(crate) fn window_edge(&self) -> SeqNum {
@@ -206,6 +262,7 @@ impl HalfOpen {
         let syn = seg.flags.contains(Flags::SYN);
         if syn && !reset && !seg.flags.contains(Flags::ACK) && seg.seq == self.irs {
             // MUST-41: a repeated SYN never makes a second record.
+            self.resent = true;
             return V::SynAck;
         }
         let end = seg.seq + seg.seq_len().max(1) - 1;
@@ -230,20 +287,52 @@ impl HalfOpen {
         if seg.ack != self.isn + 1 {
             return V::Reset(DropReason::BadAck);
         }
+        if self.is_deferred(seg, config) {
+            self.acked = true;
+            return V::Ignore(DropReason::Deferred);
+        }
         V::Establish
     }
 
-    /// The deadline was reached: whether to send the SYN-ACK again (after 1, 2, 4, 8, 16 s; R2
-    /// after 63 s), or to give up and remove the record.
-    pub fn on_timeout(&mut self, now: Instant, config: &TcpConfig) -> bool {
-        if self.retries() >= config.syn_ack_retries {
-            return false;
+    /// `TCP_DEFER_ACCEPT`: an ACK without text does not complete the handshake yet.
+    fn is_deferred(&self, seg: &Segment<'_>, config: &TcpConfig) -> bool {
+        let bare = seg.payload.is_empty() && !seg.flags.contains(Flags::FIN);
+        bare && self.early.is_none() && self.timeouts() < defer::deadlines(config)
+    }
+
+    /// The last ACK has come, and the application's queue had no room for it.
+    pub fn on_overflow(&mut self) {
+        self.acked = true;
+    }
+
+    /// The deadline was reached: after 1, 2, 4, 8, 16 s the SYN-ACK goes again, and with the
+    /// defaults the record is given up after 63 s (R2, MUST-22). `retries` is
+    /// [`TcpConfig::syn_ack_retries`], or fewer if the queue is crowded
+    /// ([`Backlog::retries`](super::Backlog::retries)).
+    ///
+    /// A deferred record that was acknowledged says nothing until the last deadline of its time;
+    /// then one more SYN-ACK gives the peer the chance to complete the handshake without text, as
+    /// on Linux.
+    pub fn on_timeout(
+        &mut self,
+        now: Instant,
+        retries: u32,
+        config: &TcpConfig,
+    ) -> HalfOpenTimeout {
+        let (passed, deferred) = (self.timeouts(), defer::deadlines(config));
+        let waits_for_text = self.acked && passed < deferred;
+        if passed >= retries && !waits_for_text {
+            return HalfOpenTimeout::Remove;
         }
-        self.retries = self.retries.saturating_add(1);
-        let factor = 1u32 << self.retries.min(16);
+        self.timeouts = self.timeouts.saturating_add(1);
+        let factor = 1u32 << self.timeouts.min(16);
         let wait: Duration = config.rto_initial.saturating_mul(factor).min(config.rto_max);
         self.deadline = now + wait;
-        true
+        if waits_for_text && passed + 1 < deferred {
+            return HalfOpenTimeout::Wait;
+        }
+        self.resent = true;
+        HalfOpenTimeout::SynAck
     }
 }
 
@@ -252,5 +341,5 @@ impl HalfOpen {
 fn first_window(config: &TcpConfig, scaled: bool) -> u16 {
     let unit = if scaled { 1usize << config.window_scale() } else { 1 };
     let most = 0xffff / unit * unit;
-    config.receive_buffer.initial.min(most).next_multiple_of(unit) as u16
+    config.first_receive_limit().min(most).next_multiple_of(unit) as u16
 }

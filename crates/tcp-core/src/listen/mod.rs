@@ -1,7 +1,13 @@
 //! What does a passive open look like before it is a connection? Half-open records
-//! (RFC 9293 3.10.7.2); the queues over them belong to the stack.
+//! (RFC 9293 3.10.7.2), cookies in their place, and the rules of the queues; the queues themselves
+//! belong to the stack.
 
+mod backlog;
+mod cookie;
+mod defer;
 mod establish;
 mod half_open;
 
-pub use half_open::{HalfOpen, HalfOpenVerdict, PeerSyn};
+pub use backlog::{Admission, Backlog, Completion, SynCookies};
+pub use cookie::CookieKeys;
+pub use half_open::{HalfOpen, HalfOpenTimeout, HalfOpenVerdict, PeerSyn};

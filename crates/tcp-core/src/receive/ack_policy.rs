@@ -5,7 +5,7 @@
 use crate::SeqNum;
 
 /// Whether an ACK is owed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(crate) enum Due {
     /// Everything is acknowledged.
     No,
@@ -15,7 +15,7 @@ pub(crate) enum Due {
     Now,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct AckPolicy {
     due: Due,
     /// Octets that arrived in order since the last ACK was sent.

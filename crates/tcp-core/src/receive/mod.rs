@@ -14,7 +14,7 @@ use crate::wire::SackBlock;
 use crate::{Instant, SeqNum};
 
 /// The receive sequence space.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ReceiveSpace {
     /// RCV.NXT.
     pub(crate) nxt: SeqNum,

@@ -129,7 +129,7 @@ pub struct Timeout {
 const CLOCK_TICK: Duration = Duration::from_millis(1);
 
 /// [`State`] with the octet that ends it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 enum Phase {
     Open,
     /// `point` is RecoveryPoint of RFC 6675 2, `recover` of RFC 6582 3.1.
@@ -149,7 +149,7 @@ enum Phase {
 /// [`on_retransmitted`](Self::on_retransmitted)), ACKs and timeouts, then sends what
 /// [`next_retransmission`](Self::next_retransmission) names as the window permits, lost ranges
 /// before new data.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Recovery {
     board: Scoreboard,
     rtt: RttEstimator,
@@ -351,6 +351,17 @@ impl Recovery {
     /// Gives memory back that a burst has left. For connections that go idle.
     pub fn release_memory(&mut self) {
         self.board.release_memory();
+    }
+
+    /// Writes all that decides the future, with times as distances from `now`, or without times.
+    #[cfg(feature = "explore")]
+    pub(crate) fn canonical<H: core::hash::Hasher>(&self, now: Option<Instant>, h: &mut H) {
+        use core::hash::Hash;
+        let Recovery { board, rtt, rto, phase, repaired_to, dup_threshold: _, .. } = self;
+        board.canonical(now, h);
+        now.map(|_| (rtt.smoothed(), rtt.variation(), rto.base(), rto.backoff())).hash(h);
+        (phase, repaired_to).hash(h);
+        (self.dup_acks, self.dup_flight, self.departed, self.blind).hash(h);
     }
 
     /// Marks what the SACK blocks report; tells whether the first one is a DSACK.

@@ -14,7 +14,7 @@ pub(super) const MAX_RECORDS: usize = 16_384;
 /// [`Scoreboard::next_lost`] stops joining records at this length; no packet is longer.
 const LONGEST_RANGE: u32 = 65_535;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Fate {
     InFlight,
     Sacked,
@@ -90,7 +90,7 @@ impl Delivery {
 }
 
 /// The octets from SND.UNA to the highest sent, without gap, in order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Scoreboard {
     records: VecDeque<Record>,
     /// Octets in records of that fate.
@@ -428,6 +428,20 @@ impl Scoreboard {
     }
 
     /// Gives back the memory that a burst has left, for a connection that went idle.
+    #[cfg(feature = "explore")]
+    pub(super) fn canonical<H: core::hash::Hasher>(&self, now: Option<Instant>, h: &mut H) {
+        use core::hash::Hash;
+        // The rest are sums over the records and places to go on from.
+        let Scoreboard { records, highest_sacked, first_lost: _, evaluated, .. } = self;
+        for r in records {
+            let Record { sent_at, start, end, transmissions, fate, delivered } = r;
+            let ago = now.map(|now| now.since(*sent_at));
+            (ago, start, end, transmissions, fate, delivered).hash(h);
+        }
+        (records.len(), (self.sacked > 0).then_some(highest_sacked)).hash(h);
+        (!records.is_empty()).then_some(evaluated).hash(h);
+    }
+
     pub(super) fn release_memory(&mut self) {
         self.records.shrink_to_fit();
     }

@@ -10,7 +10,7 @@ use crate::buffer::SendBuffer;
 use crate::config::BufferLimits;
 
 /// The send sequence space.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SendSpace {
     /// SND.UNA: oldest unacknowledged.
     pub(crate) una: SeqNum,

@@ -154,7 +154,7 @@ impl Stack {
 
     /// Half-open records.
     pub fn half_open_count(&self) -> usize {
-        self.half_open.slots.len()
+        self.half_open.len()
     }
 
     /// TIME-WAIT records.
@@ -164,7 +164,7 @@ impl Stack {
 
     /// Endpoints that have an owner: the sum of the tables, when nothing leaks.
     pub fn demux_count(&self) -> usize {
-        self.demux.len() + self.time_wait.len()
+        self.demux.len() + self.half_open.len() + self.time_wait.len()
     }
 
     /// Timers that are set.
@@ -175,7 +175,7 @@ impl Stack {
     /// Everything there is, as a table: listeners, half-open records, connections, TIME-WAIT.
     pub fn connections(&self) -> Vec<ConnectionRow> {
         let mut rows = self.listeners.rows();
-        rows.extend(self.half_open.slots.iter().map(|(_, e)| {
+        rows.extend(self.half_open.iter().map(|e| {
             let timer = Deadline {
                 at: e.record.deadline(),
                 timer: tcp_core::connection::Timer::Retransmit,

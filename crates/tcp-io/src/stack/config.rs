@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use tcp_core::config::TcpConfig;
+use tcp_core::listen::SynCookies;
 use tcp_core::memory::MemoryLimits;
 
 /// An address with the length of its network's prefix, as in `10.0.0.2/24`.
@@ -141,6 +142,12 @@ pub struct StackConfig {
     pub max_syn_backlog: usize,
     /// Upper bound of every listener's backlog. Linux: 4096.
     pub somaxconn: usize,
+    /// When a SYN is answered by a cookie instead of a record. Linux: `tcp_syncookies`, when the
+    /// queue is full.
+    pub syn_cookies: SynCookies,
+    /// Whether a full accept queue resets whoever completes a handshake; otherwise the last ACK
+    /// is dropped and the SYN-ACK sent again. Linux: `tcp_abort_on_overflow`, off.
+    pub abort_on_overflow: bool,
     /// TIME-WAIT records at most; when the table is full, a connection skips the quiet time and
     /// the event is counted. Linux: `tcp_max_tw_buckets`. A record costs about 90 octets.
     #[doc(alias = "tcp_max_tw_buckets")]
@@ -177,6 +184,8 @@ impl Default for StackConfig {
             tcp: TcpConfig::default(),
             max_syn_backlog: 4096,
             somaxconn: 4096,
+            syn_cookies: SynCookies::default(),
+            abort_on_overflow: false,
             max_time_wait: 262_144,
             tw_reuse: TimeWaitReuse::default(),
             tw_reuse_delay: Duration::from_secs(1),

@@ -39,11 +39,16 @@ pub enum PacketDrop {
     AnswerQueueFull,
     /// For a TIME-WAIT record, which has no answer to it.
     InTimeWait,
+    /// An ACK for a listener whose SYN cookie is forged, too old, or another connection's;
+    /// answered by a reset.
+    BadCookie,
+    /// A SYN cookie that has made a connection before; answered by a reset.
+    UsedCookie,
 }
 
 impl PacketDrop {
     /// Number of reasons.
-    pub const COUNT: usize = PacketDrop::InTimeWait as usize + 1;
+    pub const COUNT: usize = PacketDrop::UsedCookie as usize + 1;
 
     /// All reasons, in the order of their counters.
     pub const ALL: [PacketDrop; PacketDrop::COUNT] = [
@@ -63,6 +68,8 @@ impl PacketDrop {
         PacketDrop::IcmpIgnored,
         PacketDrop::AnswerQueueFull,
         PacketDrop::InTimeWait,
+        PacketDrop::BadCookie,
+        PacketDrop::UsedCookie,
     ];
 }
 
@@ -83,6 +90,12 @@ pub struct Counters {
     pub syn_ack_retransmissions: u64,
     /// Half-open records given up.
     pub half_open_timeouts: u64,
+    /// SYN cookies sent. Linux: `SyncookiesSent`.
+    pub syn_cookies_sent: u64,
+    /// SYN cookies that came back good. Linux: `SyncookiesRecv`.
+    pub syn_cookies_received: u64,
+    /// ACKs that brought no good SYN cookie while one was expected. Linux: `SyncookiesFailed`.
+    pub syn_cookies_failed: u64,
     /// Resets sent.
     pub resets_out: u64,
     /// Connections that ended in a failure.

@@ -5,15 +5,17 @@
 mod active;
 mod calls;
 mod config;
+mod cookies;
 mod counters;
 mod icmp;
 mod ip;
+mod listen_options;
 mod memory;
 mod passive;
 mod ports;
 mod receive;
-mod records;
 mod service;
+mod syn_queue;
 mod tables;
 mod time_wait;
 
@@ -38,14 +40,18 @@ pub use active::{ConnectOptions, OpenError};
 pub use calls::ConnectionRow;
 pub use config::{Cidr, CidrError, StackConfig, TimeWaitReuse};
 pub use counters::{Counters, PacketDrop};
-pub use passive::{ListenError, ListenOptions, ListenerId};
-pub use ports::BindError;
+pub use listen_options::{ListenError, ListenOptions};
+pub use passive::ListenerId;
+pub use ports::{BindError, BindOptions};
+pub use tcp_core::listen::SynCookies;
 
+use cookies::Cookies;
 use ip::IpOptions;
 use memory::Budget;
 use passive::Listeners;
 use ports::Ports;
-use tables::{Connections, Demux, HalfOpens, Keyed, Token};
+use syn_queue::HalfOpens;
+use tables::{Connections, Demux, Keyed, Token};
 use time_wait::TimeWaits;
 
 /// Answers that wait to be sent (resets, SYN-ACKs, ACKs of records, ICMP) at most.
@@ -88,6 +94,7 @@ pub struct Stack {
     demux: Demux,
     connections: Connections,
     half_open: HalfOpens,
+    cookies: Cookies,
     time_wait: TimeWaits,
     listeners: Listeners,
     ports: Ports,
@@ -120,7 +127,8 @@ impl Stack {
             rng: SmallRng::from_seed(seed),
             demux: Demux::new(hash_key),
             connections: Connections::default(),
-            half_open: HalfOpens::default(),
+            half_open: HalfOpens::new(Keyed(hash_key)),
+            cookies: Cookies::new(&seed, Keyed(hash_key)),
             time_wait: TimeWaits::new(Keyed(hash_key)),
             listeners: Listeners::default(),
             ports: Ports::default(),
@@ -161,7 +169,7 @@ impl Stack {
         while let Some(token) = self.wheel.pop_expired(now) {
             match token {
                 Token::Connection(id) => self.connection_timeout(now, id),
-                Token::HalfOpen(slot) => self.half_open_timeout(now, slot),
+                Token::SynQueue(id) => self.syn_queue_timeout(now, id),
                 Token::TimeWait => self.time_wait_timeout(now),
                 Token::Memory => self.budget_timeout(now),
             }

@@ -2,20 +2,21 @@
 //! (RFC 9293 3.10.1, 3.10.7.2; MUST-41, MUST-42).
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use slab::Slab;
-use tcp_core::config::SocketOptions;
+use tcp_core::config::{SocketOptions, TcpConfig};
 use tcp_core::connection::{Connection, OpenParams, State};
-use tcp_core::listen::HalfOpen;
-use tcp_core::wire::Segment;
+use tcp_core::error::DropReason;
+use tcp_core::listen::{Admission, Backlog, Completion, HalfOpen};
+use tcp_core::wire::{Flags, Segment};
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
-use super::ports::{BindError, Bound};
-use super::tables::{ConnEntry, HalfOpenEntry, Owner, Token};
-use super::{ConnectionRow, Stack};
+use super::ports::{BindOptions, Bound};
+use super::syn_queue::SynQueue;
+use super::tables::{ConnEntry, Owner};
+use super::{ConnectionRow, ListenError, ListenOptions, Stack};
 use crate::cell::{ConnCell, ListenerCell};
 
 /// Names a listener of one stack.
@@ -25,71 +26,15 @@ pub struct ListenerId {
     generation: u32,
 }
 
-/// How to listen.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ListenOptions {
-    /// Connections that may wait to be accepted, capped by `somaxconn`. As on Linux the queue
-    /// holds one more, so that 0 lets one wait.
-    pub backlog: usize,
-    /// Half-open records at most; `None`: the stack's `max_syn_backlog`.
-    pub syn_backlog: Option<usize>,
-    /// A listener on the unspecified IPv6 address takes IPv6 only.
-    pub v6_only: bool,
-    /// The port was bound before, with [`Stack::bind`].
-    pub bound: bool,
-    /// What accepted connections start with; `None`: the stack's options.
-    pub options: Option<SocketOptions>,
-}
-
-impl Default for ListenOptions {
-    fn default() -> ListenOptions {
-        ListenOptions {
-            backlog: 128,
-            syn_backlog: None,
-            v6_only: false,
-            bound: false,
-            options: None,
-        }
-    }
-}
-
-/// Listening is impossible.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ListenError {
-    /// The address or port cannot be had.
-    Bind(BindError),
-}
-
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ListenError::Bind(e) => e.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ListenError {}
-
-impl From<BindError> for ListenError {
-    fn from(e: BindError) -> ListenError {
-        ListenError::Bind(e)
-    }
-}
-
 #[derive(Debug)]
-struct Listener {
+pub(super) struct Listener {
     cell: Arc<ListenerCell>,
     generation: u32,
-    v6_only: bool,
-    half_open: usize,
-    syn_backlog: usize,
-    options: Option<SocketOptions>,
-}
-
-impl Listener {
-    fn bound(&self) -> Bound {
-        Bound { ip: self.cell.local().ip, v6_only: self.v6_only }
-    }
+    bound: Bound,
+    pub(super) limits: Backlog,
+    pub(super) queue: SynQueue,
+    /// What its records and connections live by.
+    pub(super) tcp: Arc<TcpConfig>,
 }
 
 #[derive(Debug, Default)]
@@ -100,41 +45,48 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    fn listener(&mut self, id: ListenerId) -> Option<&mut Listener> {
+    pub(super) fn listener(&mut self, id: ListenerId) -> Option<&mut Listener> {
         self.slots.get_mut(id.slot as usize).filter(|l| l.generation == id.generation)
     }
 
+    fn known(&self, id: ListenerId) -> Option<&Listener> {
+        self.slots.get(id.slot as usize).filter(|l| l.generation == id.generation)
+    }
+
     pub(super) fn cell(&self, id: ListenerId) -> Option<&Arc<ListenerCell>> {
-        let l = self.slots.get(id.slot as usize)?;
-        (l.generation == id.generation).then_some(&l.cell)
+        self.known(id).map(|l| &l.cell)
     }
 
-    /// The listener for a local endpoint: one on exactly this address before a wildcard.
-    fn find(&self, local: Endpoint) -> Option<ListenerId> {
+    pub(super) fn tcp(&self, id: ListenerId) -> Option<&Arc<TcpConfig>> {
+        self.known(id).map(|l| &l.tcp)
+    }
+
+    pub(super) fn limits(&self, id: ListenerId) -> Option<&Backlog> {
+        self.known(id).map(|l| &l.limits)
+    }
+
+    /// A listener for a local endpoint: one on exactly this address before a wildcard, one of its
+    /// family before one of both. Of several that share the address, the one at `spread` of 2^32
+    /// of the way; it is asked for only then.
+    fn find(&self, local: Endpoint, spread: impl FnOnce() -> u32) -> Option<ListenerId> {
         let ids = self.by_port.get(&local.port)?;
-        let takes = |id: &&ListenerId, exact: bool| {
-            let Some(l) = self.slots.get(id.slot as usize) else { return false };
-            let at = l.bound();
-            if exact { at.ip == local.ip } else { at.covers(local.ip) }
-        };
-        ids.iter()
-            .find(|id| takes(id, true))
-            .or_else(|| ids.iter().find(|id| takes(id, false)))
-            .copied()
+        let rank = |id: &ListenerId| self.known(*id).and_then(|l| l.bound.rank(local.ip));
+        let best = ids.iter().filter_map(rank).min()?;
+        let fit = || ids.iter().filter(|id| rank(id) == Some(best));
+        match fit().count() as u64 {
+            1 => fit().next().copied(),
+            many => fit().nth(((many * u64::from(spread())) >> 32) as usize).copied(),
+        }
     }
 
-    /// The listener that takes a request for a local endpoint, or why it can't; none if nobody
-    /// listens there.
-    pub(super) fn admit(&self, local: Endpoint) -> Option<Result<ListenerId, PacketDrop>> {
-        let id = self.find(local)?;
-        let l = self.slots.get(id.slot as usize)?;
-        Some(if !l.cell.has_room() {
-            Err(PacketDrop::AcceptQueueFull)
-        } else if l.half_open >= l.syn_backlog {
-            Err(PacketDrop::SynQueueFull)
-        } else {
-            Ok(id)
-        })
+    /// What becomes of a request to a listener.
+    pub(super) fn admit(&self, id: ListenerId) -> Result<Admission, PacketDrop> {
+        let l = self.known(id).ok_or(PacketDrop::NoConnection)?;
+        Ok(l.limits.on_syn(l.queue.len(), l.cell.has_room()))
+    }
+
+    pub(super) fn keeps_proven(&self, id: ListenerId) -> bool {
+        self.known(id).is_some_and(|l| l.limits.keeps_proven(l.queue.len()))
     }
 
     pub(super) fn ids(&self) -> Vec<ListenerId> {
@@ -153,12 +105,6 @@ impl Listeners {
         };
         self.slots.iter().map(row).collect()
     }
-
-    pub(super) fn half_open_gone(&mut self, id: ListenerId) {
-        if let Some(l) = self.listener(id) {
-            l.half_open -= 1;
-        }
-    }
 }
 
 impl Stack {
@@ -172,37 +118,45 @@ impl Stack {
         addr: std::net::SocketAddr,
         options: ListenOptions,
     ) -> Result<ListenerId, ListenError> {
-        let wanted = Bound { ip: addr.ip(), v6_only: options.v6_only };
+        let share = BindOptions { reuse_addr: true, reuse_port: options.reuse_port };
+        let (ip, v6_only) = (addr.ip(), options.v6_only);
+        let bound = Bound { ip, v6_only, share, listening: true };
         let local = if options.bound {
+            self.bound_listens(addr.port(), bound)?;
             Endpoint::from(addr)
         } else {
-            self.bind_as(addr.port(), wanted, true)?
+            self.bind_as(addr.port(), bound)?
         };
-        let clash = self.listeners.by_port.get(&local.port).is_some_and(|ids| {
-            ids.iter()
-                .filter_map(|id| self.listeners.slots.get(id.slot as usize))
-                .any(|l| l.bound().clashes(wanted))
-        });
-        if clash {
-            if !options.bound {
-                self.unbind(local);
-            }
-            return Err(ListenError::Bind(BindError::InUse));
-        }
+        let backlog = options.backlog.min(self.config.somaxconn);
         let l = &mut self.listeners;
         l.generation = l.generation.wrapping_add(1);
         let id = ListenerId { slot: l.slots.vacant_key() as u32, generation: l.generation };
-        let backlog = options.backlog.min(self.config.somaxconn);
         l.slots.insert(Listener {
             cell: ListenerCell::new(local, backlog),
             generation: id.generation,
-            v6_only: options.v6_only,
-            half_open: 0,
-            syn_backlog: options.syn_backlog.unwrap_or(self.config.max_syn_backlog),
-            options: options.options,
+            bound,
+            limits: options.limits(&self.config),
+            queue: SynQueue::new(),
+            tcp: options.numbers(&self.tcp),
         });
         l.by_port.entry(local.port).or_default().push(id);
         Ok(id)
+    }
+
+    /// What accepted connections start with.
+    pub fn listener_options(&self, id: ListenerId) -> Option<&SocketOptions> {
+        self.listeners.tcp(id).map(|tcp| &tcp.options)
+    }
+
+    /// Changes what connections start with that are not established yet.
+    pub fn set_listener_options(
+        &mut self,
+        id: ListenerId,
+        change: impl FnOnce(&mut SocketOptions),
+    ) {
+        if let Some(l) = self.listeners.listener(id) {
+            change(&mut Arc::make_mut(&mut l.tcp).options);
+        }
     }
 
     /// The shared side of a listener, for tasks that accept.
@@ -216,6 +170,7 @@ impl Stack {
         if self.listeners.listener(id).is_none() {
             return;
         }
+        self.clear_syn_queue(id);
         let listener = self.listeners.slots.remove(id.slot as usize);
         let local = listener.cell.local();
         if let Some(ids) = self.listeners.by_port.get_mut(&local.port) {
@@ -224,33 +179,57 @@ impl Stack {
                 self.listeners.by_port.remove(&local.port);
             }
         }
-        self.unbind(local);
-        let orphans: Vec<u32> = self
-            .half_open
-            .slots
-            .iter()
-            .filter(|(_, e)| e.listener == id)
-            .map(|(slot, _)| slot as u32)
-            .collect();
-        for slot in orphans {
-            self.remove_half_open(slot);
-        }
+        self.unbind_listener(local);
         for cell in listener.cell.close() {
             cell.abort();
         }
     }
 
-    /// A segment for no connection: for a listener, if it asks for one (RFC 9293 3.10.7.2).
+    /// The listener that a peer's segments without an owner go to.
+    pub(super) fn listener_for(&self, tuple: &Tuple) -> Option<ListenerId> {
+        self.listeners.find(tuple.local, || self.isn.hash(tuple, 4) as u32)
+    }
+
+    /// A segment for no connection: for a listener, if it asks for one or brings back a cookie
+    /// (RFC 9293 3.10.7.2).
     pub(super) fn for_listener(
         &mut self,
         now: Instant,
         tuple: &Tuple,
         seg: &Segment<'_>,
     ) -> Result<(), PacketDrop> {
-        let found = if Self::is_request(seg) { self.listeners.admit(tuple.local) } else { None };
-        let Some(admitted) = found else { return self.refuse(tuple, seg) };
-        self.insert_half_open(now, admitted?, tuple, seg, None);
-        Ok(())
+        let Some(id) = self.listener_for(tuple) else { return self.refuse(tuple, seg) };
+        if Self::is_request(seg) {
+            return match self.listeners.admit(id)? {
+                Admission::Record => {
+                    self.insert_half_open(now, id, tuple, seg, None);
+                    Ok(())
+                }
+                Admission::Cookie => self.answer_with_cookie(now, id, tuple, seg),
+                Admission::SynQueueFull => Err(PacketDrop::SynQueueFull),
+                Admission::AcceptQueueFull => Err(PacketDrop::AcceptQueueFull),
+            };
+        }
+        if !seg.flags.intersects(Flags::SYN | Flags::ACK | Flags::RST) {
+            // RFC 9293 3.10.7.2, fourth: neither request nor answer to one; as Linux, no reset.
+            self.counters.drop_segment(DropReason::NoAck);
+            return Ok(());
+        }
+        if self.may_be_cookie(now, id, seg) {
+            return self.on_cookie(now, id, tuple, seg);
+        }
+        self.refuse(tuple, seg)
+    }
+
+    /// Whether a request that takes a TIME-WAIT record's place gets a half-open record. A cookie
+    /// can't promise a number beyond the old one's: as on Linux there is a record then.
+    pub(super) fn admit_successor(&self, id: ListenerId) -> Result<(), PacketDrop> {
+        match self.listeners.admit(id)? {
+            Admission::Record => Ok(()),
+            Admission::Cookie if self.listeners.keeps_proven(id) => Ok(()),
+            Admission::Cookie | Admission::SynQueueFull => Err(PacketDrop::SynQueueFull),
+            Admission::AcceptQueueFull => Err(PacketDrop::AcceptQueueFull),
+        }
     }
 
     /// A request becomes a half-open record, for a listener that has admitted it. `least_isn` is
@@ -263,9 +242,7 @@ impl Stack {
         seg: &Segment<'_>,
         least_isn: Option<SeqNum>,
     ) {
-        if let Some(l) = self.listeners.listener(listener) {
-            l.half_open += 1;
-        }
+        let Some(tcp) = self.listeners.tcp(listener).cloned() else { return };
         let isn = self.isn.isn(now, tuple);
         let open = OpenParams {
             tuple: *tuple,
@@ -274,19 +251,33 @@ impl Stack {
             mtu: self.mtu_to(tuple),
         };
         let budget = self.config.syn_text_budget.saturating_sub(self.half_open.text);
-        let record = HalfOpen::on_syn(now, open, seg, budget.min(1460), &self.tcp);
-        self.half_open.text += record.early_len();
-        let slot = self.half_open.slots.vacant_key() as u32;
-        let timer = self.wheel.insert(record.deadline(), Token::HalfOpen(slot));
-        self.demux.insert(tuple, Owner::HalfOpen(slot));
-        let answer = record.syn_ack(now, &self.tcp);
-        self.half_open.slots.insert(HalfOpenEntry { record, listener, timer });
+        let record = HalfOpen::on_syn(now, open, seg, budget.min(1460), &tcp);
+        let answer = record.syn_ack(now, &tcp);
+        self.queue_half_open(listener, record);
         self.counters.syns += 1;
-        self.answer_bare(tuple, answer);
+        self.answer_as(tuple, answer, &tcp.options);
+    }
+
+    pub(super) fn send_syn_ack_again(&mut self, now: Instant, slot: u32, tcp: &TcpConfig) {
+        let Some(e) = self.half_open.get(slot) else { return };
+        let (tuple, answer) = (e.record.tuple, e.record.syn_ack(now, tcp));
+        self.counters.syn_ack_retransmissions += 1;
+        self.answer_as(&tuple, answer, &tcp.options);
+    }
+
+    /// What becomes of the last ACK of a handshake with a listener.
+    pub(super) fn completion(&self, id: ListenerId) -> Result<Completion, PacketDrop> {
+        let l = self.listeners.known(id).ok_or(PacketDrop::NoConnection)?;
+        let next = l.limits.on_last_ack(l.cell.has_room());
+        if next == Completion::Queue && self.connections.len() >= self.config.max_connections {
+            return Err(PacketDrop::TooManyConnections);
+        }
+        Ok(next)
     }
 
     /// The last ACK of a handshake: the record becomes a connection in the accept queue, if there
-    /// is room; otherwise the ACK is dropped and the SYN-ACK will be sent again, as on Linux.
+    /// is room; otherwise, as on Linux, the ACK is dropped and the SYN-ACK will be sent again, or
+    /// the peer is reset.
     pub(super) fn promote(
         &mut self,
         now: Instant,
@@ -295,27 +286,44 @@ impl Stack {
         seg: &Segment<'_>,
         piece: u16,
     ) -> Result<(), PacketDrop> {
-        let Some(e) = self.half_open.slots.get(slot as usize) else { return Ok(()) };
+        let Some(e) = self.half_open.get(slot) else { return Ok(()) };
         let id = e.listener;
-        let Some(listener) = self.listeners.cell(id).cloned() else { return Ok(()) };
-        let options = self.listeners.listener(id).and_then(|l| l.options.clone());
-        if !listener.has_room() {
-            return Err(PacketDrop::AcceptQueueFull);
+        match self.completion(id)? {
+            Completion::Queue => {
+                let Some(record) = self.take_half_open(slot) else { return Ok(()) };
+                self.establish(now, id, record, seg, piece)
+            }
+            Completion::Drop => {
+                if let Some(e) = self.half_open.get_mut(slot) {
+                    e.record.on_overflow();
+                }
+                Err(PacketDrop::AcceptQueueFull)
+            }
+            Completion::Reset => {
+                self.take_half_open(slot);
+                self.send_reset(tuple, seg);
+                Err(PacketDrop::AcceptQueueFull)
+            }
         }
-        if self.connections.len() >= self.config.max_connections {
-            return Err(PacketDrop::TooManyConnections);
-        }
-        let Some(record) = self.take_half_open(slot) else { return Ok(()) };
-        let mtu = self.mtu_to(tuple);
-        let mut conn = Connection::from_half_open(now, record, mtu, self.tcp.clone());
-        if let Some(o) = options {
-            conn.set_options(now, |to| *to = o);
-        }
-        let cell = self.insert_connection(conn);
+    }
+
+    /// A handshake is complete with `seg`, and there is room.
+    pub(super) fn establish(
+        &mut self,
+        now: Instant,
+        id: ListenerId,
+        record: HalfOpen,
+        seg: &Segment<'_>,
+        piece: u16,
+    ) -> Result<(), PacketDrop> {
+        let Some(l) = self.listeners.known(id) else { return Ok(()) };
+        let (queue, tcp) = (l.cell.clone(), l.tcp.clone());
+        let tuple = record.tuple;
+        let mtu = self.mtu_to(&tuple);
+        let cell = self.insert_connection(Connection::from_half_open(now, record, mtu, tcp));
         self.counters.passive_opens += 1;
-        let id = cell.id();
-        let result = self.for_connection(now, id, tuple, seg, piece);
-        if let Err(cell) = listener.push(cell) {
+        let result = self.for_connection(now, cell.id(), &tuple, seg, piece);
+        if let Err(cell) = queue.push(cell) {
             cell.abort();
         }
         result

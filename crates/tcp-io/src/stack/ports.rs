@@ -34,12 +34,24 @@ impl fmt::Display for BindError {
 
 impl std::error::Error for BindError {}
 
+/// How a local address is bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BindOptions {
+    /// `SO_REUSEADDR`: the port may be shared with connections left over from an earlier bind,
+    /// and with another bind that says so too. One of them can listen.
+    pub reuse_addr: bool,
+    /// `SO_REUSEPORT`: the address may be shared with any other bind that says so too.
+    pub reuse_port: bool,
+}
+
 /// An address that is bound, or is to be: an unspecified one stands for many.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bound {
     pub(super) ip: IpAddr,
     /// The unspecified IPv6 address stands for IPv6 only.
     pub(super) v6_only: bool,
+    pub(super) share: BindOptions,
+    pub(super) listening: bool,
 }
 
 impl Bound {
@@ -51,14 +63,31 @@ impl Bound {
         }
     }
 
-    pub(super) fn clashes(self, other: Bound) -> bool {
-        self.ip == other.ip || self.covers(other.ip) || other.covers(self.ip)
+    /// How well it fits a destination, best first: exactly, as a wildcard of its family, or as
+    /// one of both.
+    pub(super) fn rank(self, ip: IpAddr) -> Option<u8> {
+        match () {
+            () if self.ip == ip => Some(0),
+            () if !self.covers(ip) => None,
+            () => Some(if self.ip.is_ipv4() == ip.is_ipv4() { 1 } else { 2 }),
+        }
+    }
+
+    /// Whether this one, which is there, keeps another one from coming.
+    fn clashes(self, other: Bound) -> bool {
+        let overlap = self.ip == other.ip || self.covers(other.ip) || other.covers(self.ip);
+        overlap && !self.shares(other)
+    }
+
+    fn shares(self, other: Bound) -> bool {
+        let (a, b) = (self.share, other.share);
+        a.reuse_port && b.reuse_port || !self.listening && a.reuse_addr && b.reuse_addr
     }
 }
 
 impl From<IpAddr> for Bound {
     fn from(ip: IpAddr) -> Bound {
-        Bound { ip, v6_only: false }
+        Bound { ip, v6_only: false, share: BindOptions::default(), listening: false }
     }
 }
 
@@ -93,36 +122,40 @@ impl Ports {
         }
     }
 
+    fn take(&mut self, local: Endpoint, listening: bool) -> Option<Bound> {
+        let all = self.bound.get_mut(&local.port)?;
+        let at = all.iter().position(|b| b.ip == local.ip && b.listening == listening)?;
+        let bound = all.swap_remove(at);
+        if all.is_empty() {
+            self.bound.remove(&local.port);
+        }
+        Some(bound)
+    }
+
     fn clashes(&self, wanted: Bound, port: u16) -> bool {
         self.bound.get(&port).is_some_and(|all| all.iter().any(|b| b.clashes(wanted)))
     }
 }
 
 impl Stack {
-    /// Reserves a local address; port 0 chooses one. `reuse` (as `SO_REUSEADDR`) lets it share
-    /// the port with connections that are left over from an earlier bind.
+    /// Reserves a local address; port 0 chooses one that nobody has.
     ///
     /// # Errors
     /// If the address is not the stack's, or the port is taken.
-    pub fn bind(&mut self, addr: SocketAddr, reuse: bool) -> Result<Endpoint, BindError> {
-        self.bind_as(addr.port(), addr.ip().into(), reuse)
+    pub fn bind(&mut self, addr: SocketAddr, share: BindOptions) -> Result<Endpoint, BindError> {
+        self.bind_as(addr.port(), Bound { share, ..addr.ip().into() })
     }
 
-    pub(super) fn bind_as(
-        &mut self,
-        port: u16,
-        wanted: Bound,
-        reuse: bool,
-    ) -> Result<Endpoint, BindError> {
+    pub(super) fn bind_as(&mut self, port: u16, wanted: Bound) -> Result<Endpoint, BindError> {
         let ip = wanted.ip;
         if !ip.is_unspecified() && !self.is_local(ip) {
             return Err(BindError::NotLocal);
         }
         let port = match port {
-            0 => self.free_port(wanted, reuse).ok_or(BindError::NoPorts)?,
+            0 => self.free_port(wanted, wanted.share.reuse_addr).ok_or(BindError::NoPorts)?,
             p => p,
         };
-        let left_over = self.ports.connections.contains_key(&port) && !reuse;
+        let left_over = self.ports.connections.contains_key(&port) && !wanted.share.reuse_addr;
         if left_over || self.ports.clashes(wanted, port) {
             return Err(BindError::InUse);
         }
@@ -130,15 +163,24 @@ impl Stack {
         Ok(Endpoint::new(ip, port))
     }
 
-    /// Gives a bound address back.
+    /// Gives a bound address back on which nobody listens.
     pub fn unbind(&mut self, local: Endpoint) {
-        let Some(all) = self.ports.bound.get_mut(&local.port) else { return };
-        if let Some(i) = all.iter().position(|b| b.ip == local.ip) {
-            all.swap_remove(i);
-        }
-        if all.is_empty() {
-            self.ports.bound.remove(&local.port);
-        }
+        self.ports.take(local, false);
+    }
+
+    /// A listener gives its address back.
+    pub(super) fn unbind_listener(&mut self, local: Endpoint) {
+        self.ports.take(local, true);
+    }
+
+    /// A bound address is listened on from now on.
+    pub(super) fn bound_listens(&mut self, port: u16, wanted: Bound) -> Result<(), BindError> {
+        let local = Endpoint::new(wanted.ip, port);
+        let was = self.ports.take(local, false);
+        let clash = self.ports.clashes(wanted, port);
+        let now = if clash { was } else { Some(wanted) };
+        self.ports.bound.entry(port).or_default().extend(now);
+        if clash { Err(BindError::InUse) } else { Ok(()) }
     }
 
     fn port_range(&self) -> (u16, u32) {
@@ -152,6 +194,7 @@ impl Stack {
     fn free_port(&mut self, wanted: Bound, reuse: bool) -> Option<u16> {
         let (from, count) = self.port_range();
         let start = self.rng.random_range(0..count);
+        let wanted = Bound { share: BindOptions::default(), ..wanted };
         let unbound = || {
             let ports = (0..count).map(|i| from + ((start + i) % count) as u16);
             ports.filter(|p| !self.ports.clashes(wanted, *p))

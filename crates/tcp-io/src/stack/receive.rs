@@ -3,13 +3,15 @@
 
 use std::net::IpAddr;
 
+use tcp_core::config::SocketOptions;
 use tcp_core::connection::Verdict;
 use tcp_core::error::DropReason;
-use tcp_core::listen::HalfOpenVerdict;
+use tcp_core::listen::{Completion, HalfOpenVerdict};
 use tcp_core::wire::{Flags, Segment, checksum};
 use tcp_core::{Endpoint, Instant, Tuple, reset};
 
 use super::counters::PacketDrop;
+use super::ip::IpOptions;
 use super::tables::Owner;
 use super::{Stack, ip};
 use crate::cell::ConnId;
@@ -108,7 +110,9 @@ impl Stack {
 
     /// Most segments are for connections; the others pay for a second look.
     pub(super) fn owner(&self, tuple: &Tuple) -> Option<Owner> {
-        self.demux.find(tuple).or_else(|| self.time_wait.find(tuple).map(Owner::TimeWait))
+        let known = self.demux.find(tuple);
+        let known = known.or_else(|| self.half_open.find(tuple).map(Owner::HalfOpen));
+        known.or_else(|| self.time_wait.find(tuple).map(Owner::TimeWait))
     }
 
     pub(super) fn for_connection(
@@ -160,25 +164,33 @@ impl Stack {
         seg: &Segment<'_>,
         piece: u16,
     ) -> Result<(), PacketDrop> {
-        let tcp = self.tcp.clone();
-        let Some(e) = self.half_open.slots.get_mut(slot as usize) else { return Ok(()) };
+        let Some(e) = self.half_open.get_mut(slot) else { return Ok(()) };
+        let listener = e.listener;
+        let Some(tcp) = self.listeners.tcp(listener).cloned() else { return Ok(()) };
         match e.record.on_segment(now, seg, &tcp) {
             HalfOpenVerdict::Ignore(why) => self.counters.drop_segment(why),
-            HalfOpenVerdict::SynAck => {
-                let s = e.record.syn_ack(now, &tcp);
-                self.counters.syn_ack_retransmissions += 1;
-                self.answer_bare(tuple, s);
-            }
+            HalfOpenVerdict::SynAck => self.send_syn_ack_again(now, slot, &tcp),
             HalfOpenVerdict::Ack(why) => {
                 self.counters.drop_segment(why);
                 let s = e.record.ack(now, &tcp);
-                self.answer_bare(tuple, s);
+                self.answer_as(tuple, s, &tcp.options);
             }
             HalfOpenVerdict::Reset(why) => {
+                // Its first SYN got a cookie, a repeated one the record; it has answered the
+                // first.
+                if self.may_be_cookie(now, listener, seg)
+                    && self.cookie_record(now, listener, tuple, seg).is_some()
+                    && self.completion(listener)? == Completion::Queue
+                {
+                    self.take_half_open(slot);
+                    return self.on_cookie(now, listener, tuple, seg);
+                }
                 self.counters.drop_segment(why);
                 self.send_reset(tuple, seg);
             }
-            HalfOpenVerdict::Remove => self.remove_half_open(slot),
+            HalfOpenVerdict::Remove => {
+                self.take_half_open(slot);
+            }
             HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
         }
         Ok(())
@@ -200,6 +212,12 @@ impl Stack {
     pub(super) fn answer_bare(&mut self, tuple: &Tuple, s: Segment<'static>) {
         let packet = ip::build_bare(tuple, s, self.ip_options());
         self.answer(packet);
+    }
+
+    /// An answer with the IP options of its listener.
+    pub(super) fn answer_as(&mut self, tuple: &Tuple, s: Segment<'static>, o: &SocketOptions) {
+        let o = IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class };
+        self.answer(ip::build_bare(tuple, s, o));
     }
 
     /// Whether a segment may open a connection: a SYN and nothing against it.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 use slab::Slab;
-use tcp_core::listen::HalfOpen;
 use tcp_core::{Instant, Tuple};
 
 use super::ListenerId;
@@ -19,7 +18,8 @@ use crate::wheel::TimerKey;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Token {
     Connection(ConnId),
-    HalfOpen(u32),
+    /// The half-open records of a listener.
+    SynQueue(ListenerId),
     /// The earliest end of all records.
     TimeWait,
     /// The budget goes on.
@@ -212,18 +212,4 @@ impl Connections {
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
-}
-
-#[derive(Debug)]
-pub(super) struct HalfOpenEntry {
-    pub(super) record: HalfOpen,
-    pub(super) listener: ListenerId,
-    pub(super) timer: TimerKey,
-}
-
-/// Records in slots, with the text they keep counted.
-#[derive(Debug, Default)]
-pub(super) struct HalfOpens {
-    pub(super) slots: Slab<HalfOpenEntry>,
-    pub(super) text: usize,
 }

@@ -203,10 +203,10 @@ impl Stack {
             TimeWaitVerdict::Ignore => return Err(PacketDrop::InTimeWait),
             TimeWaitVerdict::Ack => self.answer_bare(tuple, ack),
             TimeWaitVerdict::Over => self.remove_time_wait(slot),
-            TimeWaitVerdict::NewConnection(least) => match self.listeners.admit(tuple.local) {
-                Some(admitted) => {
+            TimeWaitVerdict::NewConnection(least) => match self.listener_for(tuple) {
+                Some(listener) => {
                     // A request that is turned away costs the record nothing.
-                    let listener = admitted?;
+                    self.admit_successor(listener)?;
                     self.remove_time_wait(slot);
                     self.insert_half_open(now, listener, tuple, seg, Some(least));
                 }

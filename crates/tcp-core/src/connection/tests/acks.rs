@@ -180,14 +180,15 @@ fn a_duplicate_behind_a_gap_precedes_its_block() {
     assert_eq!(w.sends()[0].sack, [(2000, 3000), (1000, 4000)]);
 }
 
-// RFC 2883 4.2.3: a segment of which the first part is old.
+// RFC 2883 4.2: a segment of which the first part is old.
 #[test]
-fn the_new_part_of_an_overlapping_segment_is_taken() {
+fn the_new_part_of_an_overlapping_segment_is_taken_and_the_old_reported() {
     let mut w = Wire::new();
     w.text(0, MSS);
     w.sends();
     w.text(500, MSS);
-    assert_eq!(only_ack(&w.sends()).ack, 1500);
+    let sent = w.sends();
+    assert_eq!((only_ack(&sent).ack, &sent[0].sack[..]), (1500, &[(500, 1000)][..]));
     assert_eq!(w.read(5000), 1500);
 }
 

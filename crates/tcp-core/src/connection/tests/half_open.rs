@@ -10,7 +10,7 @@ use crate::Instant;
 use crate::config::TcpConfig;
 use crate::congestion::Controller;
 use crate::error::DropReason;
-use crate::listen::{HalfOpen, HalfOpenVerdict};
+use crate::listen::{HalfOpen, HalfOpenTimeout, HalfOpenVerdict};
 use crate::wire::{Flags, Options, Segment};
 
 const NOW: Instant = Instant::from_millis(5000);
@@ -180,9 +180,9 @@ fn syn_ack_goes_at_1_2_4_8_16_seconds_and_the_record_after_63() {
     let mut at = Vec::new();
     loop {
         let due = r.half.deadline();
-        let again = r.half.on_timeout(due, &r.config);
+        let next = r.half.on_timeout(due, r.config.syn_ack_retries, &r.config);
         at.push(due.since(NOW).as_secs());
-        if !again {
+        if next == HalfOpenTimeout::Remove {
             break;
         }
     }
@@ -193,11 +193,90 @@ fn syn_ack_goes_at_1_2_4_8_16_seconds_and_the_record_after_63() {
 fn a_lost_syn_ack_makes_the_first_flight_one_segment() {
     // RFC 5681 3.1; RFC 6298 5.7
     let mut r = Record::new(ISNS[0], b"", SYN);
-    assert!(r.half.on_timeout(r.half.deadline(), &r.config));
+    let next = r.half.on_timeout(r.half.deadline(), 5, &r.config);
+    assert_eq!(next, HalfOpenTimeout::SynAck);
     let ack = r.segment(ACK);
     let c = r.establish(&ack);
     assert_eq!(c.congestion.window(), 1000);
     assert_eq!(c.info().rto, secs(3));
+}
+
+#[test]
+fn a_repeated_syn_is_a_loss_too() {
+    // RFC 5681 3.1: the SYN-ACK was lost, or so late that the peer asked again.
+    let mut r = Record::new(ISNS[0], b"", SYN);
+    let same = Segment { seq: ISNS[0].theirs, ..r.segment(SYN) };
+    assert_eq!(r.on(&same), HalfOpenVerdict::SynAck);
+    let ack = r.segment(ACK);
+    assert_eq!(r.establish(&ack).congestion.window(), 1000);
+}
+
+/// The verdicts on a bare ACK and the deadlines of a record that defers for 5 s: 1, 3 and 7 s.
+#[test]
+fn a_deferred_record_waits_for_text_and_asks_once_more_at_the_end() {
+    let mut r = Record::new(ISNS[0], b"", SYN);
+    r.config.defer_accept = Some(secs(5));
+    let ack = r.segment(ACK);
+    assert_eq!(r.on(&ack), HalfOpenVerdict::Ignore(DropReason::Deferred));
+    let mut next = Vec::new();
+    for _ in 0..3 {
+        let due = r.half.deadline();
+        next.push((due.since(NOW).as_secs(), r.half.on_timeout(due, 5, &r.config)));
+    }
+    use HalfOpenTimeout::{SynAck, Wait};
+    assert_eq!(next, [(1, Wait), (3, Wait), (7, SynAck)]);
+    // The time is up: the ACK is enough.
+    assert_eq!(r.on(&ack), HalfOpenVerdict::Establish);
+    // And a peer that is gone costs what it always does.
+    let due = r.half.deadline();
+    assert_eq!(r.half.on_timeout(due, 5, &r.config), SynAck);
+}
+
+#[test]
+fn text_a_fin_or_text_of_the_syn_end_the_deferring() {
+    for isns in ISNS {
+        for seg in [
+            |r: &Record| Segment { payload: b"GET", ..r.segment(ACK) },
+            |r: &Record| r.segment(FIN_ACK),
+        ] {
+            let mut r = Record::new(isns, b"", SYN);
+            r.config.defer_accept = Some(secs(5));
+            let seg = seg(&r);
+            assert_eq!(r.on(&seg), HalfOpenVerdict::Establish);
+        }
+        let mut r = Record::new(isns, b"hello", SYN);
+        r.config.defer_accept = Some(secs(5));
+        let ack = r.segment(ACK);
+        assert_eq!(r.on(&ack), HalfOpenVerdict::Establish);
+    }
+}
+
+#[test]
+fn a_deferred_record_without_an_ack_is_given_up_as_any_other() {
+    let mut r = Record::new(ISNS[0], b"", SYN);
+    r.config.defer_accept = Some(secs(100));
+    for _ in 0..5 {
+        let due = r.half.deadline();
+        assert_eq!(r.half.on_timeout(due, 5, &r.config), HalfOpenTimeout::SynAck);
+    }
+    let due = r.half.deadline();
+    assert_eq!(r.half.on_timeout(due, 5, &r.config), HalfOpenTimeout::Remove);
+}
+
+#[test]
+fn options_of_the_listener_shape_the_first_window_and_hold_afterwards() {
+    for (wanted, offered) in [(2000, 2000), (1, 1024), (1 << 20, 65_535)] {
+        let mut r = Record::new(ISNS[0], b"", SYN);
+        r.config.options.receive_buffer = Some(wanted);
+        r.config.options.send_buffer = Some(5000);
+        let syn = Segment { seq: ISNS[0].theirs, ..r.segment(SYN) };
+        r.half = Record::open(ISNS[0], &syn, &r.config);
+        assert_eq!(r.half.syn_ack(NOW, &r.config).window, offered);
+        let ack = r.segment(ACK);
+        let c = r.establish(&ack);
+        assert_eq!((c.rcv.window(), c.snd.limit), (u32::from(offered), 5000));
+        assert_eq!(c.rcv.limit, wanted.max(1024));
+    }
 }
 
 #[test]

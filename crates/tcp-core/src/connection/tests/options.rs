@@ -278,6 +278,26 @@ fn a_timestamp_is_trusted_for_24_days() {
 }
 
 #[test]
+fn only_a_segment_with_a_good_ack_moves_the_echo() {
+    // RFC 7323 4.3 after RFC 5961 5.2: who guesses the sequence number alone can't make us take
+    // the peer's own segments for old ones.
+    let mut p = stamped(1000);
+    let none = Segment { options: at(5000), ..p.segment(Flags::NONE) };
+    let unsent = Segment { options: at(5000), ack: p.segment(ACK).ack + 1, ..p.segment(ACK) };
+    for forged in [none, unsent] {
+        assert!(matches!(p.give_segment(&forged).verdict, Verdict::Dropped(_)));
+        let seg = Segment { payload: b"mine", options: at(1001), ..p.segment(ACK) };
+        assert_eq!(p.give_segment(&seg).verdict, Verdict::Accepted);
+        p.nxt += 4;
+    }
+    // Nor does a copy of the last segment without a good ACK.
+    let copy = Segment { payload: b"mine", seq: p.nxt - 4, options: at(5000), ..none };
+    assert!(matches!(p.give_segment(&copy).verdict, Verdict::Dropped(_)));
+    let seg = Segment { payload: b"mine", options: at(1001), ..p.segment(ACK) };
+    assert_eq!(p.give_segment(&seg).verdict, Verdict::Accepted);
+}
+
+#[test]
 fn echo_is_of_the_segment_that_was_acknowledged_first() {
     // RFC 7323 4.3: with a delayed ACK, the earlier of two segments.
     let mut p = stamped(1000);

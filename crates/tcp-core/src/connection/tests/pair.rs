@@ -10,7 +10,7 @@ use super::super::{Connection, OpenParams, State, Verdict};
 use super::harness::{Isns, SYN, Sent, drain, ms, params, secs, v4};
 use crate::Instant;
 use crate::config::TcpConfig;
-use crate::listen::{HalfOpen, HalfOpenVerdict};
+use crate::listen::{HalfOpen, HalfOpenTimeout, HalfOpenVerdict};
 use crate::reset::reply_to;
 use crate::wire::Segment;
 
@@ -76,10 +76,13 @@ impl Host {
     fn fires(&mut self, now: Instant) -> Option<Sent> {
         match &mut self.end {
             End::HalfOpen(h) if h.deadline() <= now => {
-                if h.on_timeout(now, &self.config) {
-                    return Some(Sent::bare(now, h.syn_ack(now, &self.config)));
+                match h.on_timeout(now, self.config.syn_ack_retries, &self.config) {
+                    HalfOpenTimeout::SynAck => {
+                        return Some(Sent::bare(now, h.syn_ack(now, &self.config)));
+                    }
+                    HalfOpenTimeout::Wait => {}
+                    HalfOpenTimeout::Remove => self.end = End::Listening,
                 }
-                self.end = End::Listening;
             }
             End::Open(c) => c.on_timeout(now),
             _ => {}

@@ -82,9 +82,8 @@ const TABLE: &[Row] = &[
     row(SYNCHRONIZED, SYN_ACK, NONE, Acks::Known, ["A"; 5]),
     row(SYNCHRONIZED, SYN_ACK, NONE, Acks::All, ["A"; 5]),
     row(SYNCHRONIZED, SYN.union(Flags::FIN), TEXT, Acks::Nothing, ["A"; 5]),
-    // Out of the window, a SYN may be the peer's own, again: it gets the SYN-ACK.
-    row(&[SynReceived], SYN, NONE, Acks::Nothing, ["S", "A", "A", "A", "S"]),
-    row(&[SynReceived], SYN_ACK, NONE, Acks::Known, ["S", "A", "A", "A", "S"]),
+    row(&[SynReceived], SYN, NONE, Acks::Nothing, ["A"; 5]),
+    row(&[SynReceived], SYN_ACK, NONE, Acks::Known, ["A"; 5]),
     // No ACK flag.
     row(ALL, Flags::NONE, NONE, Acks::Nothing, ["A", "-", "-", "-", "A"]),
     row(SYNCHRONIZED, Flags::NONE, TEXT, Acks::Nothing, ["A", "-", "-", "-", "A"]),

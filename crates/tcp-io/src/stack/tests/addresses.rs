@@ -1,9 +1,13 @@
 //! Which addresses can be listened on, and who gets a request for them? Binds, clashes, wildcards.
 
 use super::peer::*;
-use crate::stack::{BindError, Cidr, ListenError, ListenOptions, ListenerId, StackConfig};
+use crate::stack::{
+    BindError, BindOptions, Cidr, ListenError, ListenOptions, ListenerId, StackConfig,
+};
 
 const IN_USE: Result<ListenerId, ListenError> = Err(ListenError::Bind(BindError::InUse));
+
+const REUSE: BindOptions = BindOptions { reuse_addr: true, reuse_port: false };
 
 fn try_listen(rig: &mut Rig, addr: &str) -> Result<ListenerId, ListenError> {
     rig.stack.listen(at(addr), ListenOptions::default())
@@ -127,11 +131,11 @@ fn a_bind_without_reuse_waits_for_old_connections() {
     Peer::connect(&mut rig, "10.0.0.2:4000", "10.0.0.1:80");
     rig.accept(l).unwrap();
     rig.stack.close_listener(l);
-    assert_eq!(rig.stack.bind(at("10.0.0.1:80"), false), Err(BindError::InUse));
-    let bound = rig.stack.bind(at("10.0.0.1:80"), true).unwrap();
+    assert_eq!(rig.stack.bind(at("10.0.0.1:80"), BindOptions::default()), Err(BindError::InUse));
+    let bound = rig.stack.bind(at("10.0.0.1:80"), REUSE).unwrap();
     // What was bound before is listened on without another bind.
     let options = ListenOptions { bound: true, ..ListenOptions::default() };
     let l = rig.stack.listen(bound.into(), options).unwrap();
     rig.stack.close_listener(l);
-    assert!(rig.stack.bind(at("10.0.0.1:80"), true).is_ok());
+    assert!(rig.stack.bind(at("10.0.0.1:80"), REUSE).is_ok());
 }

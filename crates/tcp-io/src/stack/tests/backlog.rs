@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::peer::*;
-use crate::stack::{ListenOptions, PacketDrop, StackConfig};
+use crate::stack::{ListenOptions, PacketDrop, StackConfig, SynCookies};
 
 fn from(n: u16) -> String {
     format!("10.0.0.2:{}", 4000 + n)
@@ -66,7 +66,8 @@ fn a_full_accept_queue_drops_the_last_ack_and_the_connection_succeeds_later() {
 #[test]
 fn a_full_syn_backlog_drops_requests_and_keeps_the_records() {
     let mut rig = Rig::new();
-    let options = ListenOptions { syn_backlog: Some(3), ..ListenOptions::default() };
+    let syn_cookies = Some(SynCookies::Never);
+    let options = ListenOptions { syn_backlog: Some(3), syn_cookies, ..ListenOptions::default() };
     let l = rig.stack.listen(at("10.0.0.1:80"), options).unwrap();
     let mut opening: Vec<_> =
         (0..3).map(|n| Peer::half_open(&mut rig, &from(n), "10.0.0.1:80")).collect();
@@ -82,7 +83,8 @@ fn a_full_syn_backlog_drops_requests_and_keeps_the_records() {
 
 #[test]
 fn the_syn_backlog_of_the_stack_holds_for_each_listener() {
-    let mut rig = Rig::with(StackConfig { max_syn_backlog: 1, ..config() });
+    let mut rig =
+        Rig::with(StackConfig { max_syn_backlog: 1, syn_cookies: SynCookies::Never, ..config() });
     rig.listen("10.0.0.1:80");
     rig.listen("10.0.0.1:81");
     Peer::half_open(&mut rig, &from(0), "10.0.0.1:80");
@@ -136,4 +138,225 @@ fn text_of_syns_is_kept_within_a_budget() {
     rig.hear();
     rig.stack.close_listener(l);
     assert_eq!(rig.stack.half_open.text, 0);
+}
+
+/// How a listener stands when a peer comes, and what the peer then meets.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    syn_queue_full: bool,
+    accept_queue_full: bool,
+    cookies: SynCookies,
+    abort_on_overflow: bool,
+    /// What its SYN gets.
+    syn: Meets,
+    /// What the last ACK of a peer gets whose SYN came before the queues filled up.
+    ack: Meets,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Meets {
+    Record,
+    Cookie,
+    /// No answer, counted under this reason.
+    Silence(PacketDrop),
+    Connection,
+    Reset,
+}
+
+impl Case {
+    fn run(&self) -> (Meets, Meets) {
+        let mut rig = Rig::new();
+        let options = ListenOptions {
+            backlog: 0,
+            syn_backlog: Some(2),
+            syn_cookies: Some(self.cookies),
+            abort_on_overflow: Some(self.abort_on_overflow),
+            ..ListenOptions::default()
+        };
+        rig.stack.listen(at("10.0.0.1:80"), options).unwrap();
+        let mut early = Peer::half_open(&mut rig, &from(0), "10.0.0.1:80");
+        let mut filler = Peer::half_open(&mut rig, &from(1), "10.0.0.1:80");
+        if self.accept_queue_full {
+            filler.send(&mut rig, ACK, b"");
+            if self.syn_queue_full && self.cookies != SynCookies::Always {
+                // No SYN comes in any more: fill the place of the filler by hand.
+                let l = rig.stack.listeners.ids()[0];
+                rig.stack.listeners.listener(l).unwrap().limits.syn_backlog = 1;
+            }
+        } else if !self.syn_queue_full {
+            filler.send(&mut rig, RST, b"");
+        }
+        rig.hear();
+        let syn = self.say(&mut rig, |rig| rig.say(at(&from(2)), at("10.0.0.1:80"), syn()));
+        let ack = self.say(&mut rig, |rig| early.send(rig, ACK, b""));
+        (syn, ack)
+    }
+
+    fn say(&self, rig: &mut Rig, say: impl FnOnce(&mut Rig)) -> Meets {
+        let (before, connections) = (rig.stack.counters().clone(), rig.stack.connection_count());
+        say(rig);
+        let answer = rig.hear().pop().map(|a| a.flags);
+        let after = rig.stack.counters();
+        let silences = [PacketDrop::SynQueueFull, PacketDrop::AcceptQueueFull];
+        let dropped =
+            silences.into_iter().find(|d| after.packet_drops(*d) > before.packet_drops(*d));
+        match (answer, dropped) {
+            (Some(f), _) if f.contains(RST) => Meets::Reset,
+            (Some(_), None) if after.syn_cookies_sent > before.syn_cookies_sent => Meets::Cookie,
+            (Some(_), None) => Meets::Record,
+            (None, Some(why)) => Meets::Silence(why),
+            (None, None) if rig.stack.connection_count() > connections => Meets::Connection,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+// listen(2), tcp(7) and ip-sysctl of Linux: tcp_max_syn_backlog, tcp_syncookies,
+// tcp_abort_on_overflow. A full accept queue drops SYNs, with cookies too; what has completed by
+// then is told by abort_on_overflow.
+#[test]
+fn what_a_peer_meets_by_the_queues_and_policies() {
+    use Meets::{Connection, Cookie, Record, Reset, Silence};
+    use SynCookies::{Always, Never, WhenFull};
+    const ACCEPT: Meets = Silence(PacketDrop::AcceptQueueFull);
+    const SYNS: Meets = Silence(PacketDrop::SynQueueFull);
+    let (no, yes) = (false, true);
+    // SYN queue full, accept queue full, cookies, abort: the SYN, the last ACK.
+    let table = [
+        (no, no, Never, no, Record, Connection),
+        (no, no, WhenFull, no, Record, Connection),
+        (no, no, Always, no, Cookie, Connection),
+        (no, no, Never, yes, Record, Connection),
+        (no, no, WhenFull, yes, Record, Connection),
+        (no, no, Always, yes, Cookie, Connection),
+        (yes, no, Never, no, SYNS, Connection),
+        (yes, no, WhenFull, no, Cookie, Connection),
+        (yes, no, Always, no, Cookie, Connection),
+        (yes, no, Never, yes, SYNS, Connection),
+        (yes, no, WhenFull, yes, Cookie, Connection),
+        (yes, no, Always, yes, Cookie, Connection),
+        (no, yes, Never, no, ACCEPT, ACCEPT),
+        (no, yes, WhenFull, no, ACCEPT, ACCEPT),
+        (no, yes, Always, no, ACCEPT, ACCEPT),
+        (no, yes, Never, yes, ACCEPT, Reset),
+        (no, yes, WhenFull, yes, ACCEPT, Reset),
+        (no, yes, Always, yes, ACCEPT, Reset),
+        (yes, yes, Never, no, ACCEPT, ACCEPT),
+        (yes, yes, WhenFull, no, ACCEPT, ACCEPT),
+        (yes, yes, Always, no, ACCEPT, ACCEPT),
+        (yes, yes, Never, yes, ACCEPT, Reset),
+        (yes, yes, WhenFull, yes, ACCEPT, Reset),
+        (yes, yes, Always, yes, ACCEPT, Reset),
+    ];
+    for (syn_queue_full, accept_queue_full, cookies, abort_on_overflow, syn, ack) in table {
+        let case = Case { syn_queue_full, accept_queue_full, cookies, abort_on_overflow, syn, ack };
+        assert_eq!(case.run(), (case.syn, case.ack), "{case:?}");
+    }
+}
+
+#[test]
+fn an_aborted_overflow_leaves_no_record() {
+    let mut rig = Rig::with(StackConfig { abort_on_overflow: true, ..config() });
+    let l = rig.listen_with("10.0.0.1:80", 0);
+    let mut first = Peer::half_open(&mut rig, &from(0), "10.0.0.1:80");
+    let mut second = Peer::half_open(&mut rig, &from(1), "10.0.0.1:80");
+    first.send(&mut rig, ACK, b"");
+    second.send(&mut rig, ACK, b"");
+    let reset = rig.hear_one();
+    assert_eq!((reset.flags, reset.seq, reset.dst), (RST, second.rcv, second.me));
+    assert_eq!((rig.records(), rig.stack.timer_count()), ((0, 1, 0), 0));
+    assert!(rig.accept(l).is_some());
+}
+
+#[test]
+fn each_listener_has_its_own_number_of_retries() {
+    let mut rig = Rig::new();
+    for (port, retries, times) in
+        [(80, 0, &[][..]), (81, 2, &[1, 3]), (82, 6, &[1, 3, 7, 15, 31, 63])]
+    {
+        let syn_ack_retries = Some(retries);
+        let options = ListenOptions { syn_ack_retries, ..ListenOptions::default() };
+        let here = format!("10.0.0.1:{port}");
+        rig.stack.listen(at(&here), options).unwrap();
+        Peer::half_open(&mut rig, &from(0), &here);
+        let began = rig.now;
+        let again = rig.wait(Duration::from_secs(130));
+        let at: Vec<_> = again.iter().map(|h| h.when.since(began).as_secs()).collect();
+        assert_eq!((&at[..], rig.records()), (times, (0, 0, 0)));
+    }
+}
+
+// As on Linux: half of the queue is kept for those whose first second has not passed.
+#[test]
+fn old_records_make_room_when_the_queue_is_crowded() {
+    let mut rig = Rig::new();
+    let options = ListenOptions {
+        syn_backlog: Some(100),
+        syn_cookies: Some(SynCookies::Never),
+        ..ListenOptions::default()
+    };
+    rig.stack.listen(at("10.0.0.1:80"), options).unwrap();
+    for n in 0..60 {
+        Peer::half_open(&mut rig, &from(n), "10.0.0.1:80");
+    }
+    Peer::half_open(&mut rig, &from(99), "10.0.0.1:80");
+    // Two retries, after 1 and 3 s, and at 7 s the end for as many as make the queue half empty.
+    rig.wait(Duration::from_millis(6900));
+    assert_eq!(rig.records(), (61, 0, 0));
+    rig.wait(Duration::from_millis(200));
+    assert_eq!(rig.records(), (50, 0, 0));
+}
+
+#[test]
+fn options_of_the_listener_shape_its_syn_acks() {
+    use tcp_core::config::{SocketOptions, TcpConfig};
+    let mut rig = Rig::new();
+    let own = SocketOptions {
+        hop_limit: 7,
+        traffic_class: 0x20,
+        receive_buffer: Some(3000),
+        ..SocketOptions::default()
+    };
+    let tcp = TcpConfig { timestamps: false, sack: false, ..TcpConfig::default() };
+    for syn_cookies in [SynCookies::Never, SynCookies::Always] {
+        let options = ListenOptions {
+            options: Some(own.clone()),
+            tcp: Some(tcp.clone().into()),
+            syn_cookies: Some(syn_cookies),
+            ..ListenOptions::default()
+        };
+        let l = rig.stack.listen(at("10.0.0.1:80"), options).unwrap();
+        let me = at(&from(0));
+        let rich = tcp_core::wire::Options {
+            sack_permitted: true,
+            timestamps: Some(tcp_core::wire::Timestamps { value: 1, echo: 0 }),
+            ..syn().options
+        };
+        rig.say(me, at("10.0.0.1:80"), tcp_core::wire::Segment { options: rich, ..syn() });
+        let check = |bytes: &[u8]| {
+            assert_eq!((bytes[8], bytes[1]), (7, 0x20), "TTL and traffic class");
+            let s = tcp_core::wire::Segment::parse(&bytes[20..]).unwrap();
+            assert_eq!(
+                (s.window, s.options.timestamps, s.options.sack_permitted),
+                (3000, None, false)
+            );
+            s.seq
+        };
+        let isn = check(&rig.next().unwrap());
+        if syn_cookies == SynCookies::Never {
+            let again = rig.wait(Duration::from_millis(1100));
+            check(&again[0].bytes);
+        }
+        rig.say(me, at("10.0.0.1:80"), segment(ACK, IRS + 1, isn + 1));
+        let c = rig.accept(l).unwrap();
+        assert_eq!(rig.stack.options(c).unwrap(), own);
+        assert_eq!(rig.stack.info(c).unwrap().receive_window, 3000);
+        // What is set later holds for those that come later.
+        rig.stack.set_listener_options(l, |o| o.hop_limit = 9);
+        rig.say(at(&from(1)), at("10.0.0.1:80"), syn());
+        assert_eq!(rig.next().unwrap()[8], 9);
+        rig.stack.abort(c);
+        rig.stack.close_listener(l);
+        rig.hear();
+    }
 }

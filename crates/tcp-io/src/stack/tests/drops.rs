@@ -1,6 +1,8 @@
 //! Does every reason to drop a packet count, once a packet? A table: a new reason without a case
 //! fails to compile here, or fails the test.
 
+use std::time::Duration;
+
 use tcp_core::error::DropReason;
 use tcp_core::memory::{GUARANTEED, MemoryLimits};
 use tcp_core::wire::checksum::Sum;
@@ -9,7 +11,7 @@ use tcp_core::wire::{Flags, Options, Segment, Timestamps};
 use super::peer::*;
 use crate::cell::ConnId;
 use crate::device::RxChecksum;
-use crate::stack::{ConnectOptions, ListenOptions, PacketDrop, StackConfig};
+use crate::stack::{ConnectOptions, ListenOptions, PacketDrop, StackConfig, SynCookies};
 
 const PEER: &str = "10.0.0.2:4000";
 const SERVER: &str = "10.0.0.1:80";
@@ -56,6 +58,7 @@ fn dropped(why: PacketDrop) -> (Rig, Vec<u8>) {
         }
         PacketDrop::NoConnection => good,
         PacketDrop::SynQueueFull => {
+            rig = Rig::with(StackConfig { syn_cookies: SynCookies::Never, ..config() });
             let none = ListenOptions { syn_backlog: Some(0), ..ListenOptions::default() };
             rig.stack.listen(at(SERVER), none).unwrap();
             good
@@ -88,6 +91,23 @@ fn dropped(why: PacketDrop) -> (Rig, Vec<u8>) {
             peer.send(&mut rig, FIN | ACK, b"");
             rig.hear();
             peer.packet(ACK, b"")
+        }
+        PacketDrop::BadCookie => {
+            rig = Rig::with(StackConfig { syn_cookies: SynCookies::Always, ..config() });
+            rig.listen(SERVER);
+            Peer::half_open(&mut rig, "10.0.0.2:4001", SERVER);
+            packet(at(PEER), at(SERVER), segment(ACK, IRS + 1, IRS), &[])
+        }
+        PacketDrop::UsedCookie => {
+            rig = Rig::with(StackConfig { syn_cookies: SynCookies::Always, ..config() });
+            let l = rig.listen(SERVER);
+            let mut peer = Peer::half_open(&mut rig, PEER, SERVER);
+            let ack = peer.packet(ACK, b"");
+            peer.send(&mut rig, ACK, b"");
+            let id = rig.accept(l).unwrap();
+            rig.stack.abort(id);
+            rig.hear();
+            ack
         }
     };
     (rig, bad)
@@ -142,6 +162,13 @@ fn refused(why: DropReason) -> (Rig, Vec<u8>) {
         let answer = rig.hear_one();
         let old = with(50, segment(ACK, IRS + 1, answer.seq + 1));
         return (rig, packet(at(PEER), at(SERVER), old, &[]));
+    }
+    if why == DropReason::Deferred {
+        let defer_accept = Some(Duration::from_secs(10));
+        let options = ListenOptions { defer_accept, ..ListenOptions::default() };
+        rig.stack.listen(at(SERVER), options).unwrap();
+        let peer = Peer::half_open(&mut rig, PEER, SERVER);
+        return (rig, peer.packet(ACK, b""));
     }
     let (mut peer, id) = connected(&mut rig);
     let from = |flags, seq, ack| packet(peer.me, peer.to, segment(flags, seq, ack), &[]);

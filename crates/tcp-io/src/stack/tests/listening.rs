@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tcp_core::connection::State;
 use tcp_core::error::{DropReason, End, UserError};
-use tcp_core::wire::Segment;
+use tcp_core::wire::{Flags, Segment};
 
 use super::peer::*;
 use crate::cell::AcceptError;
-use crate::stack::PacketDrop;
+use crate::stack::{PacketDrop, StackConfig, SynCookies};
 
 fn client(n: usize) -> String {
     format!("10.0.{}.{}:{}", 1 + n / 60_000, 2, 2000 + n % 60_000)
@@ -38,6 +38,21 @@ fn a_stray_ack_is_reset_with_its_own_number_and_a_stray_reset_is_not_answered() 
     rig.silence();
 }
 
+// RFC 9293 3.10.7.2, fourth
+#[test]
+fn a_listener_does_not_answer_what_has_no_syn_ack_or_rst() {
+    let mut rig = Rig::new();
+    rig.listen("10.0.0.1:80");
+    let (me, open, closed) = (at("10.0.0.2:4000"), at("10.0.0.1:80"), at("10.0.0.1:81"));
+    for flags in [FIN, PSH, Flags::NONE] {
+        rig.say(me, open, segment(flags, IRS, tcp_core::SeqNum(0)));
+        rig.silence();
+        rig.say(me, closed, segment(flags, IRS, tcp_core::SeqNum(0)));
+        assert_eq!(rig.hear_one().flags, RST | ACK);
+    }
+    assert_eq!(rig.segment_drops(DropReason::NoAck), 3);
+}
+
 #[test]
 fn a_burst_between_two_accepts_is_not_reset() {
     let mut rig = Rig::new();
@@ -60,6 +75,21 @@ fn a_burst_between_two_accepts_is_not_reset() {
         accepted += 1;
     }
     assert_eq!((accepted, rig.records()), (100, (0, 100, 0)));
+}
+
+#[test]
+fn nothing_is_accepted_before_its_handshake_is_complete() {
+    for syn_cookies in [SynCookies::Never, SynCookies::Always] {
+        let mut rig = Rig::with(StackConfig { syn_cookies, ..config() });
+        let l = rig.listen("10.0.0.1:80");
+        let mut peer = Peer::half_open(&mut rig, "10.0.0.2:4000", "10.0.0.1:80");
+        assert_eq!((rig.accept(l), rig.stack.connection_count()), (None, 0));
+        rig.wait(Duration::from_secs(10));
+        assert_eq!((rig.accept(l), rig.stack.connection_count()), (None, 0));
+        peer.send(&mut rig, ACK, b"");
+        assert!(rig.accept(l).is_some());
+        assert_eq!(rig.accept(l), None);
+    }
 }
 
 #[test]

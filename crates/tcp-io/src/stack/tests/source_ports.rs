@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::peer::*;
-use crate::stack::{BindError, ConnectOptions, ListenOptions, OpenError, StackConfig};
+use crate::stack::{BindError, BindOptions, ConnectOptions, ListenOptions, OpenError, StackConfig};
 
 fn port(rig: &mut Rig, to: &str) -> Result<u16, OpenError> {
     let c = rig.stack.connect(rig.now, at(to), ConnectOptions::default())?;
@@ -61,7 +61,7 @@ fn a_listener_finds_a_port_among_those_of_connections() {
     }
     // As with an explicit bind, it takes SO_REUSEADDR, which listeners have.
     let any = at("10.0.0.1:0");
-    assert_eq!(rig.stack.bind(any, false), Err(BindError::NoPorts));
+    assert_eq!(rig.stack.bind(any, BindOptions::default()), Err(BindError::NoPorts));
     let l = rig.stack.listen(any, ListenOptions::default()).unwrap();
     let listens = rig.stack.listener_addr(l).unwrap().port();
     assert!((50_000..=50_001).contains(&listens));

@@ -9,7 +9,7 @@ use tcp_core::wire::{Options, Segment, Timestamps};
 use super::peer::*;
 use crate::cell::ConnId;
 use crate::stack::{
-    ConnectOptions, ListenOptions, OpenError, PacketDrop, StackConfig, TimeWaitReuse,
+    ConnectOptions, ListenOptions, OpenError, PacketDrop, StackConfig, SynCookies, TimeWaitReuse,
 };
 
 const SERVER: &str = "10.0.0.1:80";
@@ -122,7 +122,8 @@ fn a_listener_without_room_does_not_cost_the_record_its_quiet_time() {
     assert_eq!(rig.records(), (0, 1, 1));
     let mut rig = Rig::new();
     let peer = quiet_server(&mut rig, "10.0.0.2:4000");
-    let options = ListenOptions { syn_backlog: Some(0), ..ListenOptions::default() };
+    let syn_cookies = Some(SynCookies::Never);
+    let options = ListenOptions { syn_backlog: Some(0), syn_cookies, ..ListenOptions::default() };
     rig.stack.listen(at(SERVER), options).unwrap();
     rig.say(peer.me, peer.to, Segment { seq: peer.nxt + 1000, ..syn() });
     rig.silence();

@@ -1,0 +1,119 @@
+//! Which connections are the same? Their canonical form for exploring states: all that decides what
+//! a connection does from now on, and nothing that is only history. Only with the feature `explore`.
+
+use core::hash::{Hash, Hasher};
+
+use super::{Connection, Phase};
+use crate::receive::ReceiveSpace;
+use crate::send::SendSpace;
+use crate::time_wait::TimeWait;
+use crate::{Instant, SeqNum};
+
+impl Connection {
+    /// Writes all that decides the future, with times as distances from `now`. Two connections
+    /// that write the same do the same from then on, if
+    ///
+    /// * with `now: None`, which leaves times out: the retransmission time-out is constant, so that
+    ///   round trips don't matter and deadlines come in the order of their kinds;
+    /// * the congestion window never limits them, as it can't when all text is less than a segment;
+    /// * challenge ACKs are not limited, and neither auto-tuning nor keepalive is on;
+    /// * the text at a sequence number is always the same, as a function of its number;
+    /// * the application sees every event, and does not look at counters.
+    pub fn canonical<H: Hasher>(&self, now: Option<Instant>, h: &mut H) {
+        // Without `..`: a new field has to be thought about.
+        let Connection {
+            phase,
+            snd,
+            rcv,
+            recovery,
+            timers,
+            negotiated,
+            owed,
+            probe,
+            soft_error,
+            reader,
+            attempts,
+            probes,
+            probe_backoff,
+            retransmit_first,
+            uncorked,
+            opened_at,
+            // What does not change, what the list above excludes, and history.
+            tuple: _,
+            congestion: _,
+            config: _,
+            own_options: _,
+            awaits_memory: _,
+            account: _,
+            challenge: _,
+            events: _,
+            last_sent: _,
+            last_received: _,
+            stats: _,
+        } = self;
+        (phase, negotiated, owed, probe, soft_error, reader).hash(h);
+        (attempts, probes, probe_backoff, retransmit_first, uncorked).hash(h);
+        let opening = matches!(phase, Phase::SynSent | Phase::SynReceived);
+        now.filter(|_| opening).map(|now| now.since(*opened_at)).hash(h);
+        snd.canonical(h);
+        rcv.canonical(h);
+        recovery.canonical(now, h);
+        for d in timers.iter() {
+            (d.timer, now.map(|now| d.at.since(now))).hash(h);
+        }
+    }
+
+    /// ISS and IRS: which incarnation this is. IRS is zero in SYN-SENT.
+    pub fn initial_numbers(&self) -> (SeqNum, SeqNum) {
+        (self.snd.iss, self.rcv.irs)
+    }
+}
+
+impl SendSpace {
+    fn canonical<H: Hasher>(&self, h: &mut H) {
+        let SendSpace {
+            una,
+            nxt,
+            iss,
+            wnd,
+            max_wnd,
+            wl1,
+            wl2,
+            shift,
+            peer_mss,
+            mtu,
+            buffer,
+            buffer_start,
+            fin_queued,
+            small_end,
+            limit: _,
+            cwnd_limited: _,
+        } = self;
+        (una, nxt, iss, wnd, max_wnd, wl1, wl2, shift, peer_mss, mtu).hash(h);
+        (buffer.len(), buffer_start, fin_queued, small_end).hash(h);
+    }
+}
+
+impl ReceiveSpace {
+    fn canonical<H: Hasher>(&self, h: &mut H) {
+        // Tuning is history: it does nothing, or changes `limit`.
+        let ReceiveSpace { nxt, irs, edge, shift, buffer, fin, limit, segment_size, ack, .. } =
+            self;
+        (nxt, irs, edge, shift, fin, limit, segment_size, ack).hash(h);
+        buffer.readable().hash(h);
+        for r in buffer.sack_ranges().most_recent_first() {
+            (r.start, r.end).hash(h);
+        }
+        self.dsack.map(|d| (d.start, d.end)).hash(h);
+        self.timestamps.enabled.then_some(self.timestamps.recent).hash(h);
+    }
+}
+
+impl TimeWait {
+    /// As [`Connection::canonical`].
+    pub fn canonical<H: Hasher>(&self, now: Option<Instant>, h: &mut H) {
+        let left = now.map(|now| self.expires.since(now));
+        (self.snd_nxt, self.rcv_nxt, self.window, left).hash(h);
+        self.timestamps.then_some(self.ts_recent).hash(h);
+    }
+}

@@ -147,7 +147,10 @@ impl Connection {
     /// every ACK would cost more than it brings.
     pub(super) fn notify_room(&mut self) {
         self.tune_send_buffer();
-        if self.snd.buffer.len() <= self.snd.limit / 3 * 2 && self.may_grow() {
+        if self.snd.buffer.len() <= self.snd.limit / 3 * 2
+            && self.may_grow()
+            && self.is_unsent_low()
+        {
             self.notify(Events::WRITABLE);
         }
     }

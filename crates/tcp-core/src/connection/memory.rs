@@ -10,7 +10,7 @@ use core::time::Duration;
 use super::{Connection, Events, State, Timer};
 use crate::Instant;
 use crate::buffer::{Payload, ReceiveBuffer};
-use crate::memory::{FOR_RECORDS, GUARANTEED, Level, Memory};
+use crate::memory::{FOR_RECORDS, Level, Memory};
 
 /// Records of the scoreboard while memory is short: a peer that reports single octets gets no
 /// finer picture than this.
@@ -21,9 +21,6 @@ const RECORDS_OF_A_PACKET: usize = 3;
 
 /// How long nothing must be sent or arrive before spare memory is given back.
 const QUIET: Duration = Duration::from_secs(1);
-
-/// What text may hold in any case; the rest of the guarantee is for records of what is sent.
-const GUARANTEED_TEXT: usize = GUARANTEED - FOR_RECORDS;
 
 /// Chunks that text by reference needs: one for what was written before it, and its own.
 const CHUNKS_OF_A_REFERENCE: usize = 2;
@@ -85,7 +82,8 @@ impl Connection {
             return 0;
         }
         let greedy = self.account.is_over_share();
-        let full = level == Level::High && self.rcv.buffer.capacity() > GUARANTEED;
+        let full =
+            level == Level::High && self.rcv.buffer.capacity() > self.config.guaranteed_receive();
         if self.rcv.buffer.out_of_order() > 0 && (greedy || full) {
             let pruned = self.rcv.buffer.prune();
             self.account.note_pruned(pruned);
@@ -134,7 +132,7 @@ impl Connection {
         let mut size = ReceiveBuffer::ring_size(needed);
         while size > capacity {
             let more = size - capacity;
-            let granted = if size <= GUARANTEED {
+            let granted = if size <= self.config.guaranteed_receive() {
                 self.account.take(more, more) == more
             } else {
                 self.account.take_all(more)
@@ -147,18 +145,24 @@ impl Connection {
         capacity
     }
 
+    /// What text may hold in any case; the rest of the guarantee is for records of what is sent.
+    fn guaranteed_text(&self) -> usize {
+        self.config.guaranteed_send() - FOR_RECORDS
+    }
+
     /// Appends what there is memory for.
     pub(super) fn write_affordable(&mut self, data: &[u8]) -> usize {
-        let (account, others) = (&mut self.account, self.recovery.memory());
+        let guaranteed = self.guaranteed_text().saturating_sub(self.recovery.memory());
+        let account = &mut self.account;
         self.snd.buffer.write_granted(data, |held, wanted| {
-            account.take(GUARANTEED_TEXT.saturating_sub(held + others), wanted)
+            account.take(guaranteed.saturating_sub(held), wanted)
         })
     }
 
     /// How many of `wanted` octets may be held by reference.
     pub(super) fn affordable_reference(&mut self, wanted: usize) -> usize {
         let table = self.snd.buffer.table_growth(CHUNKS_OF_A_REFERENCE);
-        let guaranteed = GUARANTEED_TEXT.saturating_sub(self.sending_memory());
+        let guaranteed = self.guaranteed_text().saturating_sub(self.sending_memory());
         let granted = self.account.take(guaranteed, wanted + table).saturating_sub(table);
         if granted > 0 {
             self.snd.buffer.reserve_chunks(CHUNKS_OF_A_REFERENCE);
@@ -179,7 +183,7 @@ impl Connection {
     pub(super) fn may_grow(&self) -> bool {
         let growth = self.snd.buffer.least_growth();
         growth == 0
-            || self.sending_memory() + growth <= GUARANTEED_TEXT
+            || self.sending_memory() + growth <= self.guaranteed_text()
             || self.account.allowance() >= growth
     }
 
@@ -208,7 +212,7 @@ impl Connection {
             return;
         }
         let few = self.recovery.memory() + growth <= FOR_RECORDS;
-        let guaranteed = few || self.sending_memory() + growth <= GUARANTEED;
+        let guaranteed = few || self.sending_memory() + growth <= self.config.guaranteed_send();
         if self.account.take_for_table(guaranteed, growth) {
             self.recovery.reserve(more);
         } else {
@@ -240,7 +244,7 @@ impl Connection {
         let most = capacity.saturating_add(self.account.allowance());
         // Rings are powers of two.
         let size = if most.is_power_of_two() { most } else { most.next_power_of_two() / 2 };
-        size.max(capacity).max(GUARANTEED)
+        size.max(capacity).max(self.config.guaranteed_receive())
     }
 
     /// An ACK with so many SACK blocks cuts records: asks for those that it may need. A peer that
@@ -317,7 +321,8 @@ impl Connection {
     /// Linux resets an orphan with text to send when memory is full (`TCPAbortOnMemory`): nobody
     /// is left who could stop writing.
     pub(super) fn is_orphan_too_dear(&self) -> bool {
-        let dear = self.account.level() == Level::High && self.sending_memory() > 2 * GUARANTEED;
+        let full = self.account.level() == Level::High;
+        let dear = full && self.sending_memory() > 2 * self.config.guaranteed_send();
         if dear {
             self.account.note_abort();
         }

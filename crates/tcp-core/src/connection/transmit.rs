@@ -231,6 +231,10 @@ impl Connection {
     /// Nothing more goes now: arms the timers that make sure something does later.
     fn settle(&mut self, now: Instant, hold: Hold) {
         self.settle_memory();
+        if self.options().notsent_lowat.is_some() {
+            // What was sent makes room, before anything is acknowledged.
+            self.notify_room();
+        }
         // What recovery has left waits for the congestion window too, whether or not new text does.
         self.snd.cwnd_limited = matches!(hold, Hold::Congestion | Hold::SuperSegment)
             || self.recovery.next_retransmission().is_some();

@@ -73,7 +73,20 @@ impl Connection {
             Phase::Synchronized(_) => {}
         }
         let room = self.snd.limit.saturating_sub(self.snd.buffer.len());
+        let room = room.min(self.unsent_room());
         if room == 0 && wanted > 0 { Err(UserError::WouldBlock) } else { Ok(room) }
+    }
+
+    /// How much more may wait to be sent (`TCP_NOTSENT_LOWAT`).
+    fn unsent_room(&self) -> usize {
+        let low = self.options().notsent_lowat;
+        low.map_or(usize::MAX, |low| low.saturating_sub(self.snd.unsent()) as usize)
+    }
+
+    /// Whether so little waits to be sent that waking a writer is worth it: half of the mark, as
+    /// on Linux.
+    pub(super) fn is_unsent_low(&self) -> bool {
+        self.options().notsent_lowat.is_none_or(|low| self.snd.unsent() < low.div_ceil(2))
     }
 
     /// `n` octets were taken, of more if memory was short.
@@ -342,15 +355,17 @@ impl Connection {
             self.timers.cancel(Timer::Cork);
             self.uncorked = false;
         }
-        self.after_buffer_change(was.send_buffer, was.receive_buffer);
+        self.after_buffer_change(&was);
     }
 
     /// A larger buffer lets a writer or the peer go on that found the smaller one full.
-    fn after_buffer_change(&mut self, send: Option<usize>, receive: Option<usize>) {
-        if self.options().send_buffer != send {
+    fn after_buffer_change(&mut self, was: &SocketOptions) {
+        let o = self.options();
+        let (send, receive) = (o.send_buffer, o.receive_buffer);
+        if (send, o.notsent_lowat) != (was.send_buffer, was.notsent_lowat) {
             self.notify_room();
         }
-        if self.options().receive_buffer != receive {
+        if receive != was.receive_buffer {
             self.offer_room();
         }
     }

@@ -199,3 +199,62 @@ fn an_unread_flood_is_bounded_by_the_window() {
     assert!(info.receive_queue <= 20_000 + 128, "{}", info.receive_queue);
     assert!(info.memory <= 32_768);
 }
+
+// TCP_NOTSENT_LOWAT: what is in flight does not count, what waits to be sent does.
+#[test]
+fn a_writer_stops_at_the_low_mark_of_what_is_unsent() {
+    let mut w = wire(SMALL, LARGE);
+    w.set(|o| o.notsent_lowat = Some(8_000));
+    assert_eq!(w.write(100_000), 8_000);
+    assert_eq!(w.conn.check_writable(), Err(UserError::WouldBlock));
+    assert_eq!(w.conn.write(w.now, &[0]), Err(UserError::WouldBlock));
+    w.conn.take_events();
+    let mut written = 8_000;
+    // All of it leaves, with nothing acknowledged, until the congestion window is full.
+    while w.conn.info().outstanding == written {
+        w.sends();
+        if w.conn.take_events().contains(Events::WRITABLE) {
+            written += w.write(100_000);
+        } else {
+            break;
+        }
+    }
+    w.sends();
+    let info = w.conn.info();
+    assert!(info.outstanding > 0 && info.send_queue as u32 - info.outstanding <= 8_000, "{info:?}");
+}
+
+#[test]
+fn a_waiting_writer_is_woken_at_half_of_the_low_mark() {
+    let mut w = wire(SMALL, LARGE);
+    w.set(|o| o.notsent_lowat = Some(40_000));
+    assert_eq!(w.write(100_000), 40_000);
+    w.conn.take_events();
+    let first = w.sends().last().unwrap().range().1;
+    let unsent = 40_000 - first;
+    assert!(unsent > 20_000 && !w.conn.take_events().contains(Events::WRITABLE), "{unsent}");
+    assert_eq!(w.conn.check_writable(), Ok(()), "but it could");
+    w.now += RTT;
+    w.ack(first);
+    w.conn.take_events();
+    let second = w.sends().last().unwrap().range().1;
+    assert!(40_000 - second < 20_000, "{second}");
+    assert!(w.conn.take_events().contains(Events::WRITABLE));
+    // Zero is no mark.
+    w.set(|o| o.notsent_lowat = Some(0));
+    assert_eq!(w.write(500_000), 500_000);
+}
+
+#[test]
+fn the_least_buffers_are_configured() {
+    let config =
+        TcpConfig { receive_buffer_min: 16 << 10, send_buffer_min: 20_000, ..TcpConfig::default() };
+    let mut w = Wire::open(Peer::default(), config);
+    w.conn.join_memory(&Memory::new(MemoryLimits { low: 0, pressure: 0, high: 1 }));
+    let taken = w.write(100_000);
+    assert!((19_000..=20_000).contains(&taken), "{taken}");
+    for i in 0..20 {
+        w.text(i * MSS, MSS);
+    }
+    assert_eq!(w.conn.readable(), 16 << 10);
+}

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tcp_io::reactor::Handle;
-use tcp_io::stack::{Cidr, ConnectOptions, ConnectionRow, Counters, ListenOptions};
+use tcp_io::stack::{Cidr, ConnectOptions, ListenOptions};
 use tokio::net::ToSocketAddrs;
 
 use crate::builder::Builder;
@@ -119,19 +119,21 @@ impl Net {
         self.handle.inspect(|s| s.config().addresses.clone())
     }
 
+    /// Adds an address at run time; wildcard listeners take it at once. Returns whether it is new.
+    pub fn add_address(&self, cidr: Cidr) -> bool {
+        self.handle.with_stack(|s, _| s.add_address(cidr))
+    }
+
+    /// Removes an address at run time. As on Linux nothing is aborted: its connections and
+    /// listeners stay, but no packet reaches or leaves them until it is added again or their
+    /// patience ends. Returns whether it was there.
+    pub fn remove_address(&self, ip: std::net::IpAddr) -> bool {
+        self.handle.with_stack(|s, _| s.remove_address(ip))
+    }
+
     /// The name of the device, if it has one.
     pub fn device_name(&self) -> Option<&str> {
         self.handle.device_name()
-    }
-
-    /// Every listener, half-open record, connection and TIME-WAIT record there is now.
-    pub fn connections(&self) -> Vec<ConnectionRow> {
-        self.handle.inspect(tcp_io::Stack::connections)
-    }
-
-    /// Counters since the start, each drop under its reason.
-    pub fn counters(&self) -> Counters {
-        self.handle.inspect(|s| s.counters().clone())
     }
 
     /// Connections and half-open records that the stack keeps now, without TIME-WAIT.

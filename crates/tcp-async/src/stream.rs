@@ -102,9 +102,20 @@ impl TcpStream {
         }
     }
 
-    /// A snapshot in the manner of `tcp_info`.
+    /// A snapshot in the manner of `tcp_info`, all spans of time counted up to now.
     pub fn info(&self) -> Info {
-        self.cell.info()
+        self.cell.info_at(self.net.handle.now())
+    }
+
+    /// Gives the connection a name for tables; see [`Net::connections`]. Who accepts gets the
+    /// listener's label to begin with.
+    pub fn set_label(&self, label: impl Into<Arc<str>>) {
+        self.cell.set_label(Some(label.into()));
+    }
+
+    /// The connection's name, if it has one.
+    pub fn label(&self) -> Option<Arc<str>> {
+        self.cell.label()
     }
 
     /// Polls for text without taking it; keeps the waker of the last task that called.

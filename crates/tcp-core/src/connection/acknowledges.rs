@@ -1,7 +1,7 @@
 //! The peer acknowledges: what is delivered, lost, allowed? The fifth step of RFC 9293 3.10.7.4
 //! for an acceptable ACK, feeding recovery and congestion control (RFC 5681, RFC 6298, RFC 6675).
 
-use super::{Connection, Events, Phase, Reader, RecoveryState, Timer};
+use super::{Connection, Events, Happening, Phase, Reader, RecoveryState, Timer};
 use crate::congestion::{Ack, Controller};
 use crate::recovery::{AckInput, AckOutcome, Transition};
 use crate::wire::{Flags, Segment};
@@ -53,13 +53,14 @@ impl Connection {
             self.snd.buffer.advance(octets as usize);
             self.release_acknowledged();
             self.snd.buffer_start = text_end;
-            self.stats.octets_acked += u64::from(octets);
+            self.ledger().stats.octets_acked += u64::from(octets);
         }
         if self.snd.una == self.snd.iss && self.recovery.is_empty() {
             // Nothing to keep for the SYN: many a connection stays idle from here on.
             self.recovery.release_memory();
         }
         self.snd.una = ack;
+        self.note_path_progress(ack);
         // Keeps up, so that it is never 2^31 behind and taken for something ahead.
         self.snd.small_end = self.snd.small_end.max(ack);
         self.attempts = 0;
@@ -85,7 +86,7 @@ impl Connection {
         if self.recovery.is_empty() {
             self.timers.cancel(Timer::Retransmit);
         } else {
-            self.timers.set(Timer::Retransmit, now + self.recovery.rto().current());
+            self.arm_retransmit(now);
         }
         match self.options().user_timeout {
             Some(t) if self.has_undelivered() => self.timers.set(Timer::UserTimeout, now + t),
@@ -94,15 +95,14 @@ impl Connection {
     }
 
     fn feed_congestion(&mut self, now: Instant, outcome: &AckOutcome) {
-        if outcome.dsack {
-            self.stats.dsacks += 1;
-        }
+        self.note_ack(outcome);
         match outcome.transition {
+            Transition::EnteredRecovery { .. } if self.is_probe_loss(now, outcome) => {}
             Transition::EnteredRecovery { in_flight } => {
                 self.congestion.on_loss(now, in_flight);
                 self.retransmit_first = true;
                 // RFC 6298 5.3 restarts the timer on progress only; a fast retransmission is one.
-                self.timers.set(Timer::Retransmit, now + self.recovery.rto().current());
+                self.arm_retransmit(now);
             }
             Transition::PartialAck { .. } => {
                 // RFC 6582 3.2 step 3: without SACK, a partial ACK lets its segment go at once.
@@ -125,6 +125,25 @@ impl Connection {
                 min_rtt: rtt.min().unwrap_or_default(),
                 cwnd_limited: self.snd.cwnd_limited,
             });
+        }
+    }
+
+    /// What an ACK told, for the counters.
+    fn note_ack(&mut self, outcome: &AckOutcome) {
+        if outcome.dsack {
+            self.note(Happening::Dsack);
+        }
+        if outcome.reordered {
+            self.note(Happening::Reordering);
+        }
+        if matches!(outcome.transition, Transition::EnteredRecovery { .. }) {
+            let sack = self.negotiated.sack;
+            self.note(if sack { Happening::SackRecovery } else { Happening::RenoRecovery });
+        }
+        // The handshake's ACK delivers no text and makes no ledger.
+        if let Some(ledger) = &mut self.ledger {
+            ledger.stats.octets_lost += u64::from(outcome.lost);
+            ledger.rate = outcome.rate.or(ledger.rate);
         }
     }
 
@@ -151,6 +170,7 @@ impl Connection {
             && self.may_grow()
             && self.is_unsent_low()
         {
+            self.wants_room = false;
             self.notify(Events::WRITABLE);
         }
     }

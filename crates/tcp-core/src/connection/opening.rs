@@ -190,6 +190,7 @@ impl Connection {
         // RFC 6928 2: the initial window follows from the negotiated MSS.
         self.congestion = Congestion::new(self.config.congestion, mss);
         self.rcv.segment_size = mss;
+        self.begin_path_mtu();
     }
 
     fn take_peer_window(&mut self, seq: SeqNum, ack: SeqNum, wnd: u32) {
@@ -206,7 +207,9 @@ impl Connection {
         let taken = self.rcv.buffer.insert(self.rcv.nxt, 0, fits).advance;
         self.rcv.nxt += taken;
         self.rcv.edge = self.rcv.edge.max(self.rcv.nxt);
-        self.stats.octets_in += u64::from(taken);
+        if taken > 0 {
+            self.ledger().stats.octets_in += u64::from(taken);
+        }
         if fin && taken as usize == text.len() {
             self.rcv.fin = Some(self.rcv.nxt);
         }

@@ -7,30 +7,32 @@ use crate::receive::Due;
 use crate::send::{Hold, Offer};
 use crate::{SeqNum, wire::Flags};
 
-/// Why a packet is sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum SendReason {
-    /// The SYN of an active open, or its retransmission.
-    Syn,
-    /// The SYN-ACK of a simultaneous open.
-    SynAck,
-    /// New text, possibly with the FIN.
-    Text,
-    /// A FIN without text.
-    Fin,
-    /// Text, FIN or both, again.
-    Retransmission,
-    /// An ACK or window update.
-    Ack,
-    /// An ACK that asks the peer to prove itself, or answers an unacceptable segment.
-    ChallengeAck,
-    /// A zero-window probe.
-    WindowProbe,
-    /// A keepalive probe.
-    KeepaliveProbe,
-    /// The reset of an abort.
-    Reset,
+crate::labels! {
+    /// Why a packet is sent.
+    pub enum SendReason, "StackSent" {
+        /// The SYN of an active open, or its retransmission.
+        Syn,
+        /// The SYN-ACK of a simultaneous open.
+        SynAck,
+        /// New text, possibly with the FIN.
+        Text,
+        /// A FIN without text.
+        Fin,
+        /// New text, in a packet larger than what is known to fit (RFC 4821).
+        MtuProbe => "TcpExtTCPMTUPProbes",
+        /// Text, FIN or both, again.
+        Retransmission,
+        /// An ACK or window update.
+        Ack,
+        /// An ACK that asks the peer to prove itself, or answers an unacceptable segment.
+        ChallengeAck => "TcpExtTCPChallengeACK",
+        /// A zero-window probe.
+        WindowProbe => "TcpExtTCPWinProbe",
+        /// A keepalive probe.
+        KeepaliveProbe => "TcpExtTCPKeepAlive",
+        /// The reset of an abort.
+        Reset,
+    }
 }
 
 /// One packet, decided but not built.
@@ -46,6 +48,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Segments on the wire.
+    pub(super) fn segments(&self) -> u64 {
+        if self.len > self.mss { self.len.div_ceil(self.mss.max(1)).into() } else { 1 }
+    }
+
     fn bare(reason: SendReason, seq: SeqNum, flags: Flags) -> Plan {
         Plan { reason, seq, len: 0, flags, mss: 0 }
     }
@@ -135,6 +142,9 @@ impl Connection {
     fn plan_new(&self, limits: &Limits) -> Result<Plan, Hold> {
         let s = &self.snd;
         let fin_unsent = s.fin_queued && !s.fin_sent();
+        if let Some(probe) = self.plan_mtu_probe() {
+            return probe;
+        }
         let mss = self.mss_now();
         let offer = Offer {
             unsent: s.unsent(),

@@ -2,7 +2,7 @@
 //! `commit` notes that it was sent (RFC 9293 3.10.2; RFC 6298 5.1).
 
 use super::plan::{Plan, SendReason};
-use super::{Connection, Owed, Phase, Probe, State, Timer};
+use super::{Connection, Happening, Owed, Phase, Probe, RecoveryState, State, Timer};
 use crate::Instant;
 use crate::buffer::Payload;
 use crate::congestion::Controller;
@@ -41,6 +41,7 @@ impl Connection {
     ) -> Option<Transmit> {
         self.restart_after_idle(now);
         self.make_room_to_send();
+        self.refresh_path(now);
         match self.plan(limits) {
             Ok(mut plan) => {
                 let transmit = self.emit(now, &mut plan, payload);
@@ -88,6 +89,9 @@ impl Connection {
                 self.rcv.window_field(step)
             }
         };
+        if plan.reason != SendReason::Reset {
+            self.note_window(window);
+        }
         let segment = Segment {
             src_port: self.tuple.local.port,
             dst_port: self.tuple.remote.port,
@@ -126,7 +130,7 @@ impl Connection {
     fn syn_options(&self, now: Instant, reason: SendReason, o: &mut Options<'static>) {
         let answer = reason == SendReason::SynAck;
         let (c, n) = (&self.config, &self.negotiated);
-        o.mss = Some(advertised_mss(self.snd.mtu, &self.tuple));
+        o.mss = Some(advertised_mss(self.snd.path.link(), &self.tuple));
         o.sack_permitted = if answer { n.sack } else { c.sack };
         if if answer { n.window_scaling } else { c.window_scaling } {
             o.window_scale = Some(c.window_scale());
@@ -175,7 +179,7 @@ impl Connection {
     }
 
     fn commit(&mut self, now: Instant, plan: &Plan) {
-        self.stats.segments_out += 1;
+        self.segments_out += plan.segments();
         self.note_ack_sent(plan);
         match plan.reason {
             SendReason::Ack | SendReason::ChallengeAck => {}
@@ -209,14 +213,19 @@ impl Connection {
         }
         if end.after(self.snd.nxt) {
             self.recovery.on_sent(now, plan.seq, len);
+            self.note_size_sent(plan);
             self.snd.nxt = end;
             if plan.len > 0 && !plan.len.is_multiple_of(plan.mss) {
                 self.snd.small_end = end;
             }
         } else {
             self.recovery.on_retransmitted(now, plan.seq, len);
-            self.stats.retransmissions += 1;
+            self.snd.path.on_resent(plan.seq, end);
+            self.note_retransmission(plan);
             self.retransmit_first = false;
+        }
+        if plan.len > 0 {
+            self.note_text_sent(now, plan);
         }
         self.last_sent = now;
         // RFC 6298 5.1
@@ -225,6 +234,37 @@ impl Connection {
         self.timers.cancel(Timer::Probe);
         if let Some(t) = self.options().user_timeout {
             self.timers.set_if_idle(Timer::UserTimeout, now + t);
+        }
+    }
+
+    fn note_text_sent(&mut self, now: Instant, plan: &Plan) {
+        let ledger = self.ledger();
+        ledger.stats.text_segments_out += plan.segments();
+        ledger.stats.octets_sent += u64::from(plan.len);
+        ledger.last_text_out = Some(now);
+    }
+
+    fn note_retransmission(&mut self, plan: &Plan) {
+        let stats = &mut self.ledger().stats;
+        stats.retransmissions += 1;
+        stats.segments_retransmitted += plan.segments();
+        stats.octets_retransmitted += u64::from(plan.len);
+        let what = if plan.flags.contains(Flags::SYN) {
+            Happening::SynRetransmission
+        } else if self.recovery.state() == RecoveryState::Loss {
+            Happening::SlowStartRetransmission
+        } else {
+            Happening::FastRetransmission
+        };
+        self.note_many(what, plan.segments() as u32);
+    }
+
+    /// A window of zero stops the peer: how often that happens tells of a slow reader.
+    fn note_window(&mut self, window: u16) {
+        let zero = window == 0;
+        if zero != self.offered_zero {
+            self.offered_zero = zero;
+            self.note(if zero { Happening::ToZeroWindow } else { Happening::FromZeroWindow });
         }
     }
 
@@ -238,6 +278,7 @@ impl Connection {
         // What recovery has left waits for the congestion window too, whether or not new text does.
         self.snd.cwnd_limited = matches!(hold, Hold::Congestion | Hold::SuperSegment)
             || self.recovery.next_retransmission().is_some();
+        self.note_limit(now, hold);
         let live = matches!(self.phase, Phase::Synchronized(_));
         if !live || self.state() == State::TimeWait {
             return;

@@ -5,7 +5,8 @@ mod listener;
 mod ready;
 mod waiters;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -26,6 +27,12 @@ pub struct ConnId {
     pub(crate) generation: u32,
 }
 
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.slot, self.generation)
+    }
+}
+
 /// A connection shared between the stack and the tasks that use it.
 #[derive(Debug)]
 pub struct ConnCell {
@@ -34,6 +41,8 @@ pub struct ConnCell {
     ready: Arc<ReadyQueue>,
     /// Already in the ready queue.
     queued: AtomicBool,
+    /// A copy of the option, to be asked without the lock.
+    min_hop_limit: AtomicU8,
     inner: Mutex<Inner>,
 }
 
@@ -43,6 +52,8 @@ struct Inner {
     waiters: Waiters,
     handle: Handle,
     report: Report,
+    /// What the application calls the connection; boxed, for few have one.
+    label: Option<Box<Arc<str>>>,
 }
 
 /// Whether the application still holds the connection.
@@ -66,11 +77,13 @@ impl ConnCell {
             tuple: conn.tuple(),
             ready,
             queued: AtomicBool::new(false),
+            min_hop_limit: AtomicU8::new(conn.options().min_hop_limit),
             inner: Mutex::new(Inner {
                 conn,
                 waiters: Waiters::default(),
                 handle: Handle::Open,
                 report: Report::Pending,
+                label: None,
             }),
         })
     }
@@ -100,6 +113,7 @@ impl ConnCell {
         let serviced = Serviced {
             abandoned: inner.handle == Handle::Closed,
             ended: inner.conn.state() == State::Closed,
+            state: inner.conn.state(),
         };
         drop(inner);
         wake.wake_all();
@@ -270,6 +284,34 @@ impl ConnCell {
         self.lock().conn.info()
     }
 
+    /// A snapshot with its spans of time counted up to `now`.
+    pub fn info_at(&self, now: Instant) -> Info {
+        self.lock().conn.info_at(now)
+    }
+
+    /// What the application calls the connection.
+    pub fn label(&self) -> Option<Arc<str>> {
+        self.lock().label.as_deref().cloned()
+    }
+
+    /// Gives the connection a name for tables, or takes it away.
+    pub fn set_label(&self, label: Option<Arc<str>>) {
+        self.lock().label = label.map(Box::new);
+    }
+
+    /// Takes over a listener's label.
+    pub(crate) fn inherit_label(&self, label: Option<Arc<str>>) {
+        if label.is_some() {
+            self.set_label(label);
+        }
+    }
+
+    /// Looks at the connection and its label, for tables.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Connection, Option<&Arc<str>>) -> R) -> R {
+        let inner = self.lock();
+        look(&inner.conn, inner.label.as_deref())
+    }
+
     /// Looks at the connection; for option getters and tables.
     pub fn inspect<R>(&self, look: impl FnOnce(&Connection) -> R) -> R {
         look(&self.lock().conn)
@@ -281,7 +323,16 @@ impl ConnCell {
         now: Instant,
         change: impl FnOnce(&mut tcp_core::config::SocketOptions),
     ) {
-        self.call(|i| (i.conn.set_options(now, change), Then::Service));
+        self.call(|i| {
+            i.conn.set_options(now, change);
+            self.min_hop_limit.store(i.conn.options().min_hop_limit, Ordering::Relaxed);
+            ((), Then::Service)
+        });
+    }
+
+    /// Hops that packets for this connection must have left (`IP_MINTTL`).
+    pub(crate) fn min_hop_limit(&self) -> u8 {
+        self.min_hop_limit.load(Ordering::Relaxed)
     }
 
     /// Takes the pending failure or soft error (`SO_ERROR`).
@@ -406,6 +457,7 @@ pub enum TakenError {
 pub(crate) struct Serviced {
     pub(crate) abandoned: bool,
     pub(crate) ended: bool,
+    pub(crate) state: State,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

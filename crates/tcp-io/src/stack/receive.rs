@@ -12,8 +12,9 @@ use tcp_core::{Endpoint, Instant, Tuple, reset};
 
 use super::counters::PacketDrop;
 use super::ip::IpOptions;
+use super::observe::Cause;
 use super::tables::Owner;
-use super::{Stack, ip};
+use super::{Stack, ip, observe};
 use crate::cell::ConnId;
 use crate::device::{RxChecksum, TxPacket};
 
@@ -47,40 +48,61 @@ impl Stack {
     }
 
     fn receive_from(&mut self, now: Instant, bytes: &[u8], origin: Origin) {
+        self.told = now;
         self.counters.packets_in += 1;
         if let Err(why) = self.dispatch(now, bytes, origin) {
             self.counters.drop_packet(why);
+            observe::packet_dropped(bytes, why);
         }
     }
 
     fn dispatch(&mut self, now: Instant, bytes: &[u8], from: Origin) -> Result<(), PacketDrop> {
-        let p = ip::parse(bytes)?;
-        self.check_addresses(&p, from.looped)?;
-        match (p.protocol, p.src) {
-            (ip::TCP, _) => self.receive_tcp(now, &p, from),
-            (ip::ICMPV4, IpAddr::V4(_)) => self.receive_icmp_v4(&p, bytes),
-            (ip::ICMPV6, IpAddr::V6(_)) => self.receive_icmp_v6(&p),
-            _ => Err(PacketDrop::Protocol),
+        let parsed = ip::parse(bytes)?;
+        let (src, dst) = parsed.addresses();
+        self.check_addresses(src, dst, from.looped)?;
+        match &parsed {
+            ip::Parsed::Whole(p) => self.deliver(now, p, bytes, from),
+            ip::Parsed::Piece(f) => self.receive_fragment(now, f, from),
         }
     }
 
-    fn check_addresses(&self, p: &ip::Packet<'_>, looped: bool) -> Result<(), PacketDrop> {
+    /// A whole packet for an address of ours.
+    pub(super) fn deliver(
+        &mut self,
+        now: Instant,
+        p: &ip::Packet<'_>,
+        bytes: &[u8],
+        from: Origin,
+    ) -> Result<(), PacketDrop> {
+        match (p.protocol, p.src) {
+            (ip::TCP, _) => self.receive_tcp(now, p, from),
+            (ip::ICMPV4, IpAddr::V4(_)) => self.receive_icmp_v4(now, p),
+            (ip::ICMPV6, IpAddr::V6(_)) => self.receive_icmp_v6(now, p),
+            _ => Err(self.refuse_protocol(now, p, bytes, from.checksum)),
+        }
+    }
+
+    fn check_addresses(&self, src: IpAddr, dst: IpAddr, looped: bool) -> Result<(), PacketDrop> {
         let broadcast = |a: IpAddr| {
             matches!(a, IpAddr::V4(v4) if v4.is_broadcast())
                 || self.config.addresses.iter().any(|c| c.broadcast() == Some(a))
         };
         // MUST-57
-        if p.dst.is_multicast() || broadcast(p.dst) {
+        if dst.is_multicast() || broadcast(dst) {
             return Err(PacketDrop::NotUnicast);
         }
         // MUST-63, RFC 1122 3.2.1.3
-        if p.src.is_multicast() || p.src.is_unspecified() || broadcast(p.src) || is_mapped(p.src) {
+        if src.is_multicast() || src.is_unspecified() || broadcast(src) || is_mapped(src) {
             return Err(PacketDrop::BadSource);
         }
-        if !looped && (p.src.is_loopback() || p.dst.is_loopback() || self.is_local(p.src)) {
+        if !looped && (src.is_loopback() || dst.is_loopback() || self.is_local(src)) {
             return Err(PacketDrop::BadSource);
         }
-        if self.is_local(p.dst) { Ok(()) } else { Err(PacketDrop::NotForUs) }
+        if !self.is_local(dst) {
+            return Err(PacketDrop::NotForUs);
+        }
+        // What could not be answered is not taken (RFC 3704 2.4, loose mode).
+        if self.has_route(src) { Ok(()) } else { Err(PacketDrop::NoRoute) }
     }
 
     fn receive_tcp(
@@ -93,14 +115,22 @@ impl Stack {
         if from.checksum == RxChecksum::Unknown
             && !checksum::verify(p.src, p.dst, ip::TCP, p.payload)
         {
+            self.counters.segments_in += 1;
+            self.counters.checksum_errors += 1;
             return Err(PacketDrop::Checksum);
         }
-        let seg = Segment::parse(p.payload).map_err(|_| PacketDrop::BadSegment)?;
+        let parsed = Segment::parse(p.payload).map_err(|_| PacketDrop::BadSegment);
+        self.counters.segments_in += pieces(&parsed, from.piece);
+        let seg = parsed?;
         let tuple = Tuple {
             local: Endpoint::new(p.dst, seg.dst_port),
             remote: Endpoint::new(p.src, seg.src_port),
         };
-        match self.owner(&tuple) {
+        let owner = self.owner(&tuple);
+        if !from.looped && p.hop_limit < self.least_hop_limit(owner, &tuple) {
+            return Err(PacketDrop::HopLimit);
+        }
+        match owner {
             Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, from.piece),
             Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, from.piece),
             Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg),
@@ -113,6 +143,20 @@ impl Stack {
         let known = self.demux.find(tuple);
         let known = known.or_else(|| self.half_open.find(tuple).map(Owner::HalfOpen));
         known.or_else(|| self.time_wait.find(tuple).map(Owner::TimeWait))
+    }
+
+    /// RFC 5082 3: what a packet for this owner must have left (`IP_MINTTL`).
+    /// Records and what nobody owns are their listener's matter.
+    fn least_hop_limit(&self, owner: Option<Owner>, tuple: &Tuple) -> u8 {
+        let listener = match owner {
+            Some(Owner::Connection(id)) => {
+                return self.connections.cell(id).map_or(0, |c| c.min_hop_limit());
+            }
+            Some(Owner::HalfOpen(slot)) => self.half_open.get(slot).map(|e| e.listener),
+            Some(Owner::TimeWait(_)) | None => self.listener_for(tuple),
+        };
+        let options = listener.and_then(|id| self.listener_options(id));
+        options.map_or(0, |o| o.min_hop_limit)
     }
 
     pub(super) fn for_connection(
@@ -138,18 +182,19 @@ impl Stack {
                 _ => self.for_listener(now, tuple, seg),
             };
         }
-        let verdict = cell.service_quietly(|c| c.on_segment(now, seg, piece));
+        let (verdict, state) = cell.service_quietly(|c| (c.on_segment(now, seg, piece), c.state()));
         self.activate(id);
+        self.note_state(id, state, Cause::Segment(seg.flags));
         match verdict {
             Verdict::Accepted => {}
-            Verdict::Dropped(why) => self.counters.drop_segment(why),
+            Verdict::Dropped(why) => self.drop_segment(tuple, seg, why),
             Verdict::DroppedReset(DropReason::Ended) => {
                 // It ended within this batch: the segment is for whoever comes next.
                 self.detach(id);
                 return self.for_listener(now, tuple, seg);
             }
             Verdict::DroppedReset(why) => {
-                self.counters.drop_segment(why);
+                self.drop_segment(tuple, seg, why);
                 self.send_reset(tuple, seg);
             }
         }
@@ -168,11 +213,11 @@ impl Stack {
         let listener = e.listener;
         let Some(tcp) = self.listeners.tcp(listener).cloned() else { return Ok(()) };
         match e.record.on_segment(now, seg, &tcp) {
-            HalfOpenVerdict::Ignore(why) => self.counters.drop_segment(why),
+            HalfOpenVerdict::Ignore(why) => self.drop_segment(tuple, seg, why),
             HalfOpenVerdict::SynAck => self.send_syn_ack_again(now, slot, &tcp),
             HalfOpenVerdict::Ack(why) => {
-                self.counters.drop_segment(why);
                 let s = e.record.ack(now, &tcp);
+                self.drop_segment(tuple, seg, why);
                 self.answer_as(tuple, s, &tcp.options);
             }
             HalfOpenVerdict::Reset(why) => {
@@ -185,10 +230,13 @@ impl Stack {
                     self.take_half_open(slot);
                     return self.on_cookie(now, listener, tuple, seg);
                 }
-                self.counters.drop_segment(why);
+                self.drop_segment(tuple, seg, why);
                 self.send_reset(tuple, seg);
             }
             HalfOpenVerdict::Remove => {
+                self.counters.half_open_resets += 1;
+                self.counters.attempt_fails += 1;
+                observe::request_ended(tuple, "reset by the peer");
                 self.take_half_open(slot);
             }
             HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
@@ -205,24 +253,42 @@ impl Stack {
     pub(super) fn send_reset(&mut self, tuple: &Tuple, seg: &Segment<'_>) {
         if let Some(r) = reset::reply_to(seg) {
             self.counters.resets_out += 1;
+            observe::reset_sent(tuple, seg);
             self.answer_bare(tuple, r);
         }
     }
 
+    pub(super) fn drop_segment(&mut self, tuple: &Tuple, seg: &Segment<'_>, why: DropReason) {
+        self.counters.drop_segment(why);
+        observe::segment_dropped(tuple, seg, why);
+    }
+
     pub(super) fn answer_bare(&mut self, tuple: &Tuple, s: Segment<'static>) {
-        let packet = ip::build_bare(tuple, s, self.ip_options());
-        self.answer(packet);
+        let options = self.ip_options();
+        self.answer_with(tuple, s, options);
     }
 
     /// An answer with the IP options of its listener.
     pub(super) fn answer_as(&mut self, tuple: &Tuple, s: Segment<'static>, o: &SocketOptions) {
-        let o = IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class };
-        self.answer(ip::build_bare(tuple, s, o));
+        self.answer_with(tuple, s, IpOptions::from(o));
+    }
+
+    fn answer_with(&mut self, tuple: &Tuple, s: Segment<'static>, options: IpOptions) {
+        self.counters.answered();
+        self.answer(ip::build_bare(tuple, s, options));
     }
 
     /// Whether a segment may open a connection: a SYN and nothing against it.
     pub(super) fn is_request(seg: &Segment<'_>) -> bool {
         seg.flags.contains(Flags::SYN) && !seg.flags.intersects(Flags::ACK | Flags::RST)
+    }
+}
+
+/// Segments in a packet that the device merged from pieces of `size`, if that is not 0.
+fn pieces<E>(segment: &Result<Segment<'_>, E>, size: u16) -> u64 {
+    match segment {
+        Ok(s) if size > 0 => s.payload.len().div_ceil(usize::from(size)).max(1) as u64,
+        _ => 1,
     }
 }
 

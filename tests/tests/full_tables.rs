@@ -39,12 +39,12 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 const HERE: &str = "10.0.0.1:80";
-const CONNECTIONS: usize = 300;
+const CONNECTIONS: usize = 70;
 const SYN_BACKLOG: usize = 100;
 const BACKLOG: usize = 50;
-const TIME_WAITS: usize = 200;
+const TIME_WAITS: usize = 10;
 const ORPHANS: usize = 20;
-const HIGH: usize = 1 << 20;
+const HIGH: usize = 1 << 19;
 /// The queue of answers, as ARCHITECTURE.md says.
 const ANSWERS: usize = 4096;
 
@@ -209,7 +209,8 @@ impl Storm {
 
     fn round(&mut self) {
         self.syns(400);
-        self.strays(if self.rng.random_bool(0.1) { ANSWERS + 500 } else { 50 });
+        let strays = if self.rng.random_bool(0.1) { ANSWERS + 500 } else { 50 };
+        self.strays(strays);
         self.drain();
         self.application();
         self.drain();

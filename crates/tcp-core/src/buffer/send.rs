@@ -2,12 +2,12 @@
 //! lie? Chunks in order of sequence from SND.UNA on (RFC 9293 3.3.1), handed out by reference.
 //! How much may be written, and what is sent when, is the caller's.
 
+mod backlog;
 #[cfg(test)]
 mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 use core::ops::Range;
@@ -15,6 +15,7 @@ use core::ops::Range;
 use bytes::{Bytes, BytesMut};
 
 use super::Payload;
+use backlog::{Backlog, Chunk, Origin};
 
 /// Octets of a full chunk: about one super-segment, so that most of them are one or two slices.
 pub const CHUNK: usize = 64 * 1024;
@@ -56,54 +57,6 @@ pub struct SendBuffer {
     una: u64,
     /// Sum of the charges of all chunks and the tail.
     charged: usize,
-}
-
-/// What a connection needs only while it sends much.
-#[derive(Clone, Default)]
-struct Backlog {
-    chunks: VecDeque<Chunk>,
-    /// Acknowledged full chunks, empty and ready to be filled again.
-    pool: Vec<BytesMut>,
-    /// The fewest that the pool has held since [`SendBuffer::release_unused`] looked last.
-    unused: usize,
-}
-
-static NO_CHUNKS: VecDeque<Chunk> = VecDeque::new();
-
-#[derive(Clone)]
-struct Chunk {
-    /// Position in the stream of the first octet.
-    start: u64,
-    bytes: Bytes,
-    /// Octets of memory that come free when this chunk goes. An allocation shared by several
-    /// chunks is charged to the last of them: it is the last to go.
-    charge: u32,
-    origin: Origin,
-}
-
-/// Whose allocation a chunk lies in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    Own,
-    /// The application's: how large it really is, we can't know, so it is never filled again.
-    Foreign,
-}
-
-impl Chunk {
-    fn end(&self) -> u64 {
-        self.start + self.bytes.len() as u64
-    }
-
-    /// The allocation, empty, if it is ours and no slice of it is out any more.
-    fn reclaim(self) -> Option<BytesMut> {
-        if self.origin == Origin::Foreign {
-            return None;
-        }
-        let mut empty = self.bytes.try_into_mut().ok()?;
-        empty.clear();
-        // The chunk may be the last part of its allocation: the whole of it comes back.
-        empty.try_reclaim(self.charge as usize).then_some(empty)
-    }
 }
 
 impl SendBuffer {
@@ -290,7 +243,8 @@ impl SendBuffer {
 
     #[inline]
     fn chunks(&self) -> &VecDeque<Chunk> {
-        self.backlog.as_ref().map_or(&NO_CHUNKS, |b| &b.chunks)
+        static NONE: VecDeque<Chunk> = VecDeque::new();
+        self.backlog.as_ref().map_or(&NONE, |b| &b.chunks)
     }
 
     /// Octets that can be written without an allocation.
@@ -312,24 +266,23 @@ impl SendBuffer {
         if self.is_empty() {
             *self = SendBuffer::default();
         } else if let Some(b) = &mut self.backlog {
-            b.pool = Vec::new();
-            b.unused = 0;
+            b.release_pool();
         }
     }
 
     /// Gives back the spare chunks that were not needed since the last call.
     pub fn release_unused(&mut self) {
         if let Some(b) = &mut self.backlog {
-            b.pool.truncate(b.pool.len() - b.unused);
-            b.unused = b.pool.len();
+            b.release_unused();
         }
     }
 
     /// Octets by which the table of chunks grows with `more` of them.
     pub fn table_growth(&self, more: usize) -> usize {
-        let header = if self.backlog.is_some() { 0 } else { mem::size_of::<Backlog>() };
-        let (now, then) = self.table_sizes(more);
-        if then == now { 0 } else { header + (then - now) * mem::size_of::<Chunk>() }
+        match &self.backlog {
+            Some(b) => b.growth(more),
+            None => mem::size_of::<Backlog>() + Backlog::NEW.growth(more),
+        }
     }
 
     /// Octets that the least write takes: none, if there is room.
@@ -339,17 +292,9 @@ impl SendBuffer {
 
     /// Makes room in the table for `more` chunks.
     pub fn reserve_chunks(&mut self, more: usize) {
-        let (now, then) = self.table_sizes(more);
-        if then > now {
-            let chunks = &mut self.backlog.get_or_insert_default().chunks;
-            chunks.reserve_exact(then - chunks.len());
+        if self.table_growth(more) > 0 {
+            self.backlog.get_or_insert_default().reserve(more);
         }
-    }
-
-    /// Chunks that the table has room for now, and with `more` of them.
-    fn table_sizes(&self, more: usize) -> (usize, usize) {
-        let (len, now) = (self.chunks().len(), self.chunks().capacity());
-        (now, if len + more <= now { now } else { (now * 2).max(len + more).max(4) })
     }
 
     fn reserve_granted(&mut self, more: usize, grant: &mut impl FnMut(usize) -> bool) -> bool {
@@ -359,13 +304,6 @@ impl SendBuffer {
             self.reserve_chunks(more);
         }
         granted
-    }
-
-    fn refill(&mut self) -> BytesMut {
-        let Some(b) = &mut self.backlog else { return BytesMut::new() };
-        let empty = b.pool.pop().unwrap_or_default();
-        b.unused = b.unused.min(b.pool.len());
-        empty
     }
 
     fn drop_tail(&mut self) {
@@ -396,7 +334,7 @@ impl SendBuffer {
         let wanted = table + if pooled { 0 } else { size };
         let granted = if wanted == 0 { 0 } else { grant(self.memory(), wanted) };
         let tail = match granted.checked_sub(table) {
-            Some(_) if pooled => self.refill(),
+            Some(_) if pooled => self.backlog.get_or_insert_default().refill(),
             Some(room) if room >= SMALLEST => BytesMut::with_capacity(room.min(size)),
             _ => return false,
         };
@@ -430,24 +368,6 @@ impl SendBuffer {
         let chunk = Chunk { start: self.tail_start, bytes, charge, origin };
         self.tail_start = chunk.end();
         self.backlog.get_or_insert_default().chunks.push_back(chunk);
-    }
-}
-
-impl Backlog {
-    fn memory(&self) -> usize {
-        mem::size_of::<Backlog>()
-            + self.pool.len() * CHUNK
-            + self.pool.capacity() * mem::size_of::<BytesMut>()
-            + self.chunks.capacity() * mem::size_of::<Chunk>()
-    }
-
-    /// Keeps the allocation of a full chunk.
-    fn keep(&mut self, chunk: Chunk) {
-        if self.pool.len() < POOL
-            && let Some(empty) = chunk.reclaim()
-        {
-            self.pool.push(empty);
-        }
     }
 }
 

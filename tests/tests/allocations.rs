@@ -160,7 +160,8 @@ fn an_idle_connection_costs_a_kibioctet() {
     let used = (HELD.load(Relaxed) - before - own) / MANY / 2;
     println!("octets of an idle connection at {MANY}: {fresh} fresh, {used} after it has talked");
     assert!(fresh <= 1024, "{fresh}");
-    assert!(used <= 1024 + 256, "{used}");
+    // What stays is the ledger of what it has done, and nothing else.
+    assert!(used <= 1024 + 384, "{used}");
 }
 
 /// What the account says is what the allocator says, also for the most wasteful of writers and

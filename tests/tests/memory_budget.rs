@@ -147,8 +147,7 @@ fn ten_thousand_slow_readers_stay_under_the_budget_and_lose_nothing() {
         began.elapsed(),
     );
     assert!(run.most[1] <= HIGH, "the readers' host: {:?}", run.most);
-    // Tables of chunks and segments grow without asking; they may pass the mark by a little.
-    assert!(run.most[0] <= HIGH + MANY * GUARANTEED / 4, "the writers' host: {:?}", run.most);
+    assert!(run.most[0] <= HIGH, "the writers' host: {:?}", run.most);
     close(&mut run);
 }
 
@@ -198,7 +197,7 @@ fn a_budget_below_the_guarantee_still_lets_everybody_finish() {
         assert!(rounds < 50_000, "{} of 100 are done", run.done());
     }
     println!("100 connections under 64 KiB: {:?} octets held at most", run.most);
-    // The scoreboards of what is in flight come on top.
-    assert!(run.most.iter().all(|m| *m <= (1 << 16) + 100 * (GUARANTEED + 1024)), "{:?}", run.most);
+    // Text flows one way only. What is guaranteed includes the records of what is in flight.
+    assert!(run.most.iter().all(|m| *m <= (1 << 16) + 100 * GUARANTEED), "{:?}", run.most);
     close(&mut run);
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tcp_core::Endpoint;
-use tcp_core::config::{Linger, SocketOptions};
+use tcp_core::config::{Linger, SocketOptions, buffer_limit};
 use tcp_io::stack::{BindOptions, ConnectOptions, ListenOptions, PendingOptions};
 
 use crate::error;
@@ -131,15 +131,18 @@ impl TcpSocket {
         self.lock().defer_accept = time;
     }
 
-    /// Limit of the send buffer in octets.
+    /// Limit of the send buffer in octets that a connection will begin with.
     ///
     /// # Errors
     /// None; the signature is tokio's.
+    #[doc(alias = "SO_SNDBUF")]
     pub fn send_buffer_size(&self) -> io::Result<u32> {
-        Ok(self.lock().options.send_buffer.map_or_else(|| self.default_send(), clamp))
+        let fixed = self.lock().options.send_buffer.map(buffer_limit);
+        Ok(fixed.map_or_else(|| self.default_send(), clamp))
     }
 
-    /// Fixes the limit of the send buffer in octets; without it, it is auto-tuned.
+    /// Fixes the limit of the send buffer in octets, at least 1 KiB and at most 1 GiB; without it,
+    /// it is auto-tuned. Linux doubles the value and counts its overhead too; here it is the text.
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -148,21 +151,36 @@ impl TcpSocket {
         Ok(())
     }
 
-    /// Limit of the receive buffer in octets.
+    /// Limit of the receive buffer in octets that a connection will begin with.
     ///
     /// # Errors
     /// None; the signature is tokio's.
+    #[doc(alias = "SO_RCVBUF")]
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
-        Ok(self.lock().options.receive_buffer.map_or_else(|| self.default_receive(), clamp))
+        let fixed = self.lock().options.receive_buffer.map(buffer_limit);
+        Ok(fixed.map_or_else(|| self.default_receive(), clamp))
     }
 
-    /// Fixes the limit of the receive buffer in octets; without it, it is auto-tuned.
+    /// Fixes the limit of the receive buffer in octets, at least 1 KiB and at most 1 GiB; without
+    /// it, it is auto-tuned.
     ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
         self.lock().options.receive_buffer = Some(size as usize);
         Ok(())
+    }
+
+    /// The mark of [`set_notsent_lowat`](Self::set_notsent_lowat).
+    pub fn notsent_lowat(&self) -> Option<u32> {
+        self.lock().options.notsent_lowat.filter(|n| *n > 0)
+    }
+
+    /// Makes writing possible only while fewer octets than this are written and not yet sent; see
+    /// [`TcpStream::set_notsent_lowat`].
+    #[doc(alias = "TCP_NOTSENT_LOWAT")]
+    pub fn set_notsent_lowat(&self, octets: Option<u32>) {
+        self.lock().options.notsent_lowat = octets;
     }
 
     /// How long [`TcpStream::close`] will wait for the delivery of what was written.

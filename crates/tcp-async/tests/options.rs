@@ -169,3 +169,50 @@ fn what_no_route_reaches_is_an_unreachable_network() {
         assert_eq!(gone.kind(), ErrorKind::AddrNotAvailable);
     });
 }
+
+#[test]
+fn buffer_sizes_are_those_in_force() {
+    on_both(|| async {
+        let net = net();
+        let _l = net.listen((ADDR, 80)).await.unwrap();
+        let s = TcpSocket::on(&net, true);
+        assert_eq!(s.send_buffer_size().unwrap(), 256 << 10);
+        assert_eq!(s.recv_buffer_size().unwrap(), 128 << 10);
+        s.set_send_buffer_size(1).unwrap();
+        s.set_recv_buffer_size(u32::MAX).unwrap();
+        assert_eq!(s.send_buffer_size().unwrap(), 1 << 10, "no less");
+        assert_eq!(s.recv_buffer_size().unwrap(), 1 << 30, "no more");
+        s.set_send_buffer_size(50_000).unwrap();
+        s.set_recv_buffer_size(60_000).unwrap();
+        s.set_notsent_lowat(Some(7000));
+        assert_eq!(s.notsent_lowat(), Some(7000));
+        let a = s.connect((ADDR, 80).into()).await.unwrap();
+        assert_eq!(a.send_buffer_size().unwrap(), 50_000);
+        assert_eq!(a.recv_buffer_size().unwrap(), 60_000);
+        assert_eq!(a.notsent_lowat(), Some(7000));
+        a.set_send_buffer_size(70_000).unwrap();
+        a.set_recv_buffer_size(80_000).unwrap();
+        a.set_notsent_lowat(Some(0));
+        assert_eq!(a.send_buffer_size().unwrap(), 70_000);
+        assert_eq!(a.recv_buffer_size().unwrap(), 80_000);
+        assert_eq!(a.notsent_lowat(), None);
+    });
+}
+
+#[test]
+fn a_writer_waits_for_the_low_mark_and_everything_arrives() {
+    on_both(|| async {
+        let (mut a, mut b, _l) = pair(&net()).await;
+        a.set_notsent_lowat(Some(2000));
+        let data = pattern(300_000);
+        let sent = data.clone();
+        let writer = tokio::spawn(async move {
+            a.write_all(&sent).await.unwrap();
+            a.shutdown().await.unwrap();
+        });
+        let mut got = Vec::new();
+        b.read_to_end(&mut got).await.unwrap();
+        writer.await.unwrap();
+        assert!(got == data);
+    });
+}

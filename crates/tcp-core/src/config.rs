@@ -6,6 +6,7 @@ mod path_mtu;
 
 use core::time::Duration;
 
+use crate::memory::GUARANTEED;
 pub use path_mtu::{MtuProbing, PathMtuConfig};
 
 /// The built-in congestion controllers.
@@ -41,6 +42,14 @@ pub struct TcpConfig {
     pub receive_buffer: BufferLimits,
     /// Send buffer. Linux: 16 KiB, up to 4 MiB.
     pub send_buffer: BufferLimits,
+    /// What a receiver may hold however short memory is, in octets: an empty ring of this size, or
+    /// the power of two below it; at least 2 KiB. Linux: 4 KiB, the first of `tcp_rmem`.
+    #[doc(alias = "tcp_rmem")]
+    pub receive_buffer_min: usize,
+    /// What a sender may hold however short memory is, in octets, records of what is in flight
+    /// included; at least 1 KiB. Linux: 4 KiB, the first of `tcp_wmem`.
+    #[doc(alias = "tcp_wmem")]
+    pub send_buffer_min: usize,
     /// How long an ACK may be delayed (MUST-40: below 0.5 s). Linux: 40 to 200 ms.
     pub delayed_ack: Duration,
     /// First retransmission time-out (RFC 6298 2.1). Linux: 1 s.
@@ -103,6 +112,8 @@ impl Default for TcpConfig {
             window_scaling: true,
             receive_buffer: BufferLimits { initial: 128 << 10, max: 6 << 20 },
             send_buffer: BufferLimits { initial: 256 << 10, max: 4 << 20 },
+            receive_buffer_min: GUARANTEED,
+            send_buffer_min: GUARANTEED,
             delayed_ack: Duration::from_millis(40),
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(200),
@@ -136,6 +147,16 @@ impl TcpConfig {
         (0..14).find(|s| (max >> s) <= 0xffff).unwrap_or(14)
     }
 
+    /// What a receiver may hold in any case.
+    pub(crate) fn guaranteed_receive(&self) -> usize {
+        self.receive_buffer_min.max(2 << 10)
+    }
+
+    /// What a sender may hold in any case.
+    pub(crate) fn guaranteed_send(&self) -> usize {
+        self.send_buffer_min.max(1 << 10)
+    }
+
     /// Limit of a new connection's receive buffer.
     pub(crate) fn first_receive_limit(&self) -> usize {
         self.options.receive_buffer.map_or(self.receive_buffer.initial, buffer_limit)
@@ -151,7 +172,8 @@ impl TcpConfig {
 /// numbers would be ambiguous (RFC 7323 2.3). Linux's lower bound is about 2 KiB.
 const BUFFER_BOUNDS: (usize, usize) = (1 << 10, 1 << 30);
 
-pub(crate) fn buffer_limit(wanted: usize) -> usize {
+/// The limit in force if an application sets this one.
+pub fn buffer_limit(wanted: usize) -> usize {
     wanted.clamp(BUFFER_BOUNDS.0, BUFFER_BOUNDS.1)
 }
 
@@ -225,9 +247,17 @@ pub struct SocketOptions {
     /// as none. With keepalive it takes the place of the count of probes.
     #[doc(alias = "TCP_USER_TIMEOUT")]
     pub user_timeout: Option<Duration>,
-    /// Fixed send buffer limit in octets, at least 1 KiB; none: auto-tuned.
+    /// Fixed send buffer limit in octets, from 1 KiB to 1 GiB; none: auto-tuned. Linux doubles
+    /// the value for its own overhead; here it is the text.
+    #[doc(alias = "SO_SNDBUF")]
     pub send_buffer: Option<usize>,
-    /// Fixed receive buffer limit in octets, at least 1 KiB; none: auto-tuned.
+    /// Writing is possible only while fewer octets than this are written and not yet sent; none,
+    /// or zero: the send buffer alone decides. As on Linux, who waits is woken at half of it.
+    #[doc(alias = "TCP_NOTSENT_LOWAT")]
+    #[doc(alias = "tcp_notsent_lowat")]
+    pub notsent_lowat: Option<u32>,
+    /// Fixed receive buffer limit in octets, from 1 KiB to 1 GiB; none: auto-tuned.
+    #[doc(alias = "SO_RCVBUF")]
     pub receive_buffer: Option<usize>,
     /// TTL or hop limit of our packets (MUST-49). Linux: 64.
     pub hop_limit: u8,
@@ -244,6 +274,7 @@ impl SocketOptions {
     /// As the connection uses them.
     pub(crate) fn normalized(mut self) -> SocketOptions {
         self.user_timeout = self.user_timeout.filter(|t| !t.is_zero());
+        self.notsent_lowat = self.notsent_lowat.filter(|n| *n > 0);
         self
     }
 }
@@ -260,6 +291,7 @@ impl Default for SocketOptions {
             linger2: Linger2::default(),
             user_timeout: None,
             send_buffer: None,
+            notsent_lowat: None,
             receive_buffer: None,
             hop_limit: 64,
             min_hop_limit: 0,

@@ -12,8 +12,13 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// Octets that each direction of each connection may hold however short memory is, so that every
-/// connection gets on. Linux: `SK_MEM_QUANTUM`, the least of `tcp_rmem` and `tcp_wmem`.
+/// connection gets on, unless the configuration says otherwise. Linux: `SK_MEM_QUANTUM`, the least
+/// of `tcp_rmem` and `tcp_wmem`.
 pub const GUARANTEED: usize = 4096;
+
+/// The part of a sender's guarantee that is not for text: the first records of its scoreboard.
+/// Without them nothing could be sent.
+pub(crate) const FOR_RECORDS: usize = 256;
 
 /// Less than this is not handed out, in octets: it would wake a writer for next to nothing.
 const CRUMB: usize = 1024;
@@ -203,6 +208,15 @@ impl Memory {
         }
         granted
     }
+
+    fn reserve_for_table(&self, wanted: usize) -> bool {
+        let below = |charged: usize| charged.checked_add(wanted).filter(|n| *n <= self.limits.high);
+        let granted = self.charged.fetch_update(Relaxed, Relaxed, below).is_ok();
+        if !granted {
+            self.refusals.fetch_add(1, Relaxed);
+        }
+        granted
+    }
 }
 
 /// One connection's part of the account; what is still charged goes back when it is dropped.
@@ -260,16 +274,30 @@ impl Account {
         m.allowance(m.charged.load(Relaxed), self.charged)
     }
 
-    /// Asks for `wanted` octets for a direction that holds `held`; returns how many it may have.
-    pub(crate) fn take(&mut self, held: usize, wanted: usize) -> usize {
+    /// Asks for `wanted` octets, of which `guaranteed` are granted in any case; returns how many it
+    /// may have.
+    pub(crate) fn take(&mut self, guaranteed: usize, wanted: usize) -> usize {
         let Some(m) = &self.memory else { return wanted };
-        let guaranteed = GUARANTEED.saturating_sub(held).min(wanted);
+        let guaranteed = guaranteed.min(wanted);
         let granted = m.reserve(self.charged, 1, wanted);
         if granted < guaranteed {
             m.charged.fetch_add(guaranteed - granted, Relaxed);
         }
         self.charged += granted.max(guaranteed);
         granted.max(guaranteed)
+    }
+
+    /// Asks for `wanted` octets for a table over the buffers, which may have what buffers leave
+    /// below the high mark; `guaranteed`: in any case.
+    pub(crate) fn take_for_table(&mut self, guaranteed: bool, wanted: usize) -> bool {
+        let Some(m) = &self.memory else { return true };
+        if guaranteed {
+            m.charged.fetch_add(wanted, Relaxed);
+        } else if !m.reserve_for_table(wanted) {
+            return false;
+        }
+        self.charged += wanted;
+        true
     }
 
     /// Asks for all of `wanted` octets.

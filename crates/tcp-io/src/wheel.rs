@@ -28,6 +28,8 @@ const TOP: usize = LEVELS - 1;
 const DUE: usize = LEVELS * SLOTS;
 /// How many timers of one slot [`TimerWheel::next_deadline`] looks at to be exact.
 const SCAN: usize = 8;
+/// Nodes that an empty wheel keeps at most.
+const KEPT: usize = 1024;
 /// Ends no list (lists are circular): it marks an empty one.
 const NIL: u32 = u32::MAX;
 
@@ -68,10 +70,13 @@ struct Node<T> {
 /// must not go backwards; if it does, nothing breaks and nothing fires.
 ///
 /// Memory: one node of about 40 octets for each timer at the most crowded moment; nothing is
-/// allocated for a timer once the wheel has grown to that.
+/// allocated for a timer once the wheel has grown to that. A large wheel gives its nodes back when
+/// it is empty.
 pub struct TimerWheel<T> {
     nodes: Vec<Node<T>>,
     free: u32,
+    /// What new nodes begin with: newer than every key handed out for nodes that are gone.
+    generation: u32,
     len: usize,
     /// The tick up to which slots have been emptied.
     elapsed: u64,
@@ -93,6 +98,7 @@ impl<T: Copy> TimerWheel<T> {
         TimerWheel {
             nodes: Vec::new(),
             free: NIL,
+            generation: 0,
             len: 0,
             elapsed: tick_reached(now),
             occupied: [0; LEVELS],
@@ -123,7 +129,8 @@ impl<T: Copy> TimerWheel<T> {
         let index = if self.free == NIL {
             let index = u32::try_from(self.nodes.len()).ok().filter(|i| *i != NIL);
             let index = index.expect("fewer than 2^32 - 1 timers");
-            self.nodes.push(Node { tick, prev: index, next: index, generation: 0, place });
+            let generation = self.generation;
+            self.nodes.push(Node { tick, prev: index, next: index, generation, place });
             index
         } else {
             let index = self.free;
@@ -322,7 +329,19 @@ impl<T: Copy> TimerWheel<T> {
         node.next = self.free;
         self.free = index;
         self.len -= 1;
+        if self.len == 0 && self.nodes.len() > KEPT {
+            self.give_back();
+        }
         Some(token)
+    }
+
+    /// No timer is left of a crowd.
+    #[cold]
+    fn give_back(&mut self) {
+        let newest = self.nodes.iter().map(|n| n.generation.wrapping_sub(self.generation)).max();
+        self.generation = self.generation.wrapping_add(newest.unwrap_or(0));
+        self.nodes = Vec::new();
+        self.free = NIL;
     }
 }
 

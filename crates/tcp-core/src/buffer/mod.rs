@@ -10,7 +10,7 @@ mod send;
 
 pub use assembler::{Assembler, MAX_RANGES, SeqRange};
 pub use receive::{Inserted, MAX_CAPACITY, ReceiveBuffer};
-pub use send::{CHUNK, MAX_SLICES, SMALLEST, SendBuffer};
+pub use send::{CHUNK, LEAST_REFERENCE, MAX_SLICES, POOL, SMALLEST, SendBuffer};
 
 use bytes::Bytes;
 use smallvec::SmallVec;

@@ -187,7 +187,7 @@ impl ReceiveBuffer {
     /// Octets by which the table of ranges grows if one more is held.
     #[inline]
     pub fn table_growth(&self) -> usize {
-        self.beyond.growth()
+        self.beyond.growth() + if self.beyond.0.is_some() { 0 } else { size_of::<Assembler>() }
     }
 
     /// Drops what is held past the first gap and returns how many octets that were. The peer sends

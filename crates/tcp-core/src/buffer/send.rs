@@ -2,12 +2,12 @@
 //! lie? Chunks in order of sequence from SND.UNA on (RFC 9293 3.3.1), handed out by reference.
 //! How much may be written, and what is sent when, is the caller's.
 
+mod backlog;
 #[cfg(test)]
 mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 use core::ops::Range;
@@ -15,6 +15,7 @@ use core::ops::Range;
 use bytes::{Bytes, BytesMut};
 
 use super::Payload;
+use backlog::{Backlog, Chunk, Origin};
 
 /// Octets of a full chunk: about one super-segment, so that most of them are one or two slices.
 pub const CHUNK: usize = 64 * 1024;
@@ -25,11 +26,11 @@ pub const MAX_SLICES: usize = 16;
 
 /// Below this many octets a copy costs less than a reference count, and many small references
 /// cost more memory than the bytes behind them.
-const CRUMB: usize = 1024;
+pub const LEAST_REFERENCE: usize = 1024;
 
-/// Full chunks kept for reuse while a connection sends in bulk. Giving them to the allocator and
+/// Full chunks kept for reuse while a connection is in use. Giving them to the allocator and
 /// asking for them again costs page faults that bound the speed.
-const POOL: usize = 16;
+pub const POOL: usize = 16;
 
 /// The least allocation, in octets: what an application that writes single octets starts with.
 pub const SMALLEST: usize = 64;
@@ -37,7 +38,8 @@ pub const SMALLEST: usize = 64;
 /// The bytes from SND.UNA on: written by the application, not yet acknowledged.
 ///
 /// Offsets count octets from the first unacknowledged one. Nothing is allocated before the first
-/// write, and nothing is held once everything is acknowledged.
+/// write. What is acknowledged is kept for the next writes, up to [`POOL`] full chunks and the
+/// last allocation, until [`release_spare`](SendBuffer::release_spare).
 ///
 /// Finding an offset costs a binary search over chunks, whatever lies before it: the next
 /// super-segment of a 16 MiB backlog costs what the first did.
@@ -55,32 +57,6 @@ pub struct SendBuffer {
     una: u64,
     /// Sum of the charges of all chunks and the tail.
     charged: usize,
-}
-
-/// What a connection needs only while it sends much.
-#[derive(Clone, Default)]
-struct Backlog {
-    chunks: VecDeque<Chunk>,
-    /// Acknowledged full chunks, empty and ready to be filled again.
-    pool: Vec<BytesMut>,
-}
-
-static NO_CHUNKS: VecDeque<Chunk> = VecDeque::new();
-
-#[derive(Clone)]
-struct Chunk {
-    /// Position in the stream of the first octet.
-    start: u64,
-    bytes: Bytes,
-    /// Octets of memory that come free when this chunk goes. An allocation shared by several
-    /// chunks is charged to the last of them: it is the last to go.
-    charge: usize,
-}
-
-impl Chunk {
-    fn end(&self) -> u64 {
-        self.start + self.bytes.len() as u64
-    }
 }
 
 impl SendBuffer {
@@ -118,6 +94,10 @@ impl SendBuffer {
         data: &[u8],
         mut grant: impl FnMut(usize, usize) -> usize,
     ) -> usize {
+        if self.is_empty() && self.tail_charge < data.len().min(CHUNK) {
+            // What small messages have left would cut a large one.
+            self.drop_tail();
+        }
         let mut rest = data;
         while !rest.is_empty() {
             if self.spare() == 0 && !self.open_tail(rest.len(), &mut grant) {
@@ -135,13 +115,13 @@ impl SendBuffer {
     /// A reference keeps the whole allocation behind `data` alive until it is acknowledged, of
     /// which [`memory`](SendBuffer::memory) can only see the length of `data`.
     pub fn write_bytes(&mut self, data: Bytes) {
-        if data.len() < CRUMB {
+        if data.len() < LEAST_REFERENCE {
             return self.write(&data);
         }
         self.freeze_tail();
-        let charge = data.len();
-        self.charged += charge;
-        self.push(data, charge);
+        let charge = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        self.charged += charge as usize;
+        self.push(data, charge, Origin::Foreign);
     }
 
     /// Appends to `out` slices of the octets `[offset, offset + len)` and returns how many octets
@@ -151,6 +131,18 @@ impl SendBuffer {
     /// Nothing is copied but the last piece of a range, if it is shorter than 1 KiB and still
     /// being appended to. Later writes go on behind the slices without touching them.
     pub fn slices(&mut self, offset: usize, len: usize, out: &mut Payload) -> usize {
+        self.slices_granted(offset, len, out, |_| true)
+    }
+
+    /// As [`slices`](SendBuffer::slices), but asks `grant` before the table of chunks grows by so
+    /// many octets. Without leave, what is still being appended to is copied.
+    pub fn slices_granted(
+        &mut self,
+        offset: usize,
+        len: usize,
+        out: &mut Payload,
+        mut grant: impl FnMut(usize) -> bool,
+    ) -> usize {
         let from = self.una.saturating_add(offset as u64);
         let to = from.saturating_add(len as u64).min(self.end());
         if from >= to {
@@ -160,13 +152,13 @@ impl SendBuffer {
         let mut index = self.chunk_at(at);
         while at < to && out.len() < MAX_SLICES {
             if index == self.chunks().len() {
-                if ((to - at) as usize) < CRUMB {
+                // At least LEAST_REFERENCE octets are frozen at a time, which bounds how many chunks
+                // single-octet writes can make.
+                if ((to - at) as usize) < LEAST_REFERENCE || !self.reserve_granted(1, &mut grant) {
                     out.push(Bytes::copy_from_slice(&self.tail[self.tail_range(at, to)]));
                     at = to;
                     break;
                 }
-                // At least CRUMB octets are frozen at a time, which bounds how many chunks
-                // single-octet writes can make.
                 self.freeze_tail();
             }
             let chunk = &self.chunks()[index];
@@ -208,17 +200,37 @@ impl SendBuffer {
     /// are released. More than is held counts as everything.
     pub fn advance(&mut self, n: usize) {
         self.una = self.una.saturating_add(n as u64).min(self.end());
-        if self.is_empty() {
-            *self = SendBuffer::default();
-            return;
+        if self.backlog.is_some() {
+            self.release_chunks();
         }
+        if self.is_empty() {
+            // The whole of the last allocation is filled again, or what is left of it while slices
+            // of it are out.
+            self.tail_start = self.una;
+            self.tail.clear();
+            let _ = self.tail.try_reclaim(self.tail_charge);
+        }
+    }
+
+    fn release_chunks(&mut self) {
         let Some(backlog) = &mut self.backlog else { return };
-        while let Some(chunk) = backlog.chunks.front()
-            && chunk.end() <= self.una
+        while let Some(front) = backlog.chunks.front()
+            && front.end() <= self.una
         {
-            self.charged -= chunk.charge;
-            if let Some(chunk) = backlog.chunks.pop_front() {
-                backlog.recycle(chunk);
+            let charge = front.charge as usize;
+            self.charged -= charge;
+            let Some(chunk) = backlog.chunks.pop_front() else { return };
+            // A message that fills its allocation leaves it to the next one.
+            let is_last = backlog.chunks.is_empty() && self.tail_charge == 0;
+            if charge == CHUNK && !is_last {
+                backlog.keep(chunk);
+            } else if is_last
+                && charge >= SMALLEST
+                && let Some(empty) = chunk.reclaim()
+            {
+                self.tail = empty;
+                self.tail_charge = charge;
+                self.charged += charge;
             }
         }
     }
@@ -231,7 +243,8 @@ impl SendBuffer {
 
     #[inline]
     fn chunks(&self) -> &VecDeque<Chunk> {
-        self.backlog.as_ref().map_or(&NO_CHUNKS, |b| &b.chunks)
+        static NONE: VecDeque<Chunk> = VecDeque::new();
+        self.backlog.as_ref().map_or(&NONE, |b| &b.chunks)
     }
 
     /// Octets that can be written without an allocation.
@@ -242,10 +255,60 @@ impl SendBuffer {
 
     /// Gives back what is kept for speed only.
     pub fn release_spare(&mut self) {
+        self.release_pool();
         if let Some(b) = &mut self.backlog {
-            b.pool = Vec::new();
             b.chunks.shrink_to_fit();
         }
+    }
+
+    /// Gives back spare chunks, and everything if everything is acknowledged.
+    pub fn release_pool(&mut self) {
+        if self.is_empty() {
+            *self = SendBuffer::default();
+        } else if let Some(b) = &mut self.backlog {
+            b.release_pool();
+        }
+    }
+
+    /// Gives back the spare chunks that were not needed since the last call.
+    pub fn release_unused(&mut self) {
+        if let Some(b) = &mut self.backlog {
+            b.release_unused();
+        }
+    }
+
+    /// Octets by which the table of chunks grows with `more` of them.
+    pub fn table_growth(&self, more: usize) -> usize {
+        match &self.backlog {
+            Some(b) => b.growth(more),
+            None => mem::size_of::<Backlog>() + Backlog::NEW.growth(more),
+        }
+    }
+
+    /// Octets that the least write takes: none, if there is room.
+    pub fn least_growth(&self) -> usize {
+        if self.spare() > 0 { 0 } else { SMALLEST + self.table_growth(1) }
+    }
+
+    /// Makes room in the table for `more` chunks.
+    pub fn reserve_chunks(&mut self, more: usize) {
+        if self.table_growth(more) > 0 {
+            self.backlog.get_or_insert_default().reserve(more);
+        }
+    }
+
+    fn reserve_granted(&mut self, more: usize, grant: &mut impl FnMut(usize) -> bool) -> bool {
+        let growth = self.table_growth(more);
+        let granted = growth == 0 || grant(growth);
+        if granted {
+            self.reserve_chunks(more);
+        }
+        granted
+    }
+
+    fn drop_tail(&mut self) {
+        self.charged -= mem::take(&mut self.tail_charge);
+        self.tail = BytesMut::new();
     }
 
     fn end(&self) -> u64 {
@@ -266,14 +329,18 @@ impl SendBuffer {
     /// granted.
     fn open_tail(&mut self, wanted: usize, grant: &mut impl FnMut(usize, usize) -> usize) -> bool {
         let size = wanted.max(self.len()).clamp(SMALLEST, CHUNK);
-        let pooled = self.backlog.as_mut().filter(|_| size == CHUNK).and_then(|b| b.pool.pop());
-        let tail = match pooled {
-            Some(tail) => tail,
-            None => match grant(self.memory(), size) {
-                0..SMALLEST => return false,
-                granted => BytesMut::with_capacity(granted.min(size)),
-            },
+        let table = if self.tail.is_empty() { 0 } else { self.table_growth(1) };
+        let pooled = size == CHUNK && self.backlog.as_ref().is_some_and(|b| !b.pool.is_empty());
+        let wanted = table + if pooled { 0 } else { size };
+        let granted = if wanted == 0 { 0 } else { grant(self.memory(), wanted) };
+        let tail = match granted.checked_sub(table) {
+            Some(_) if pooled => self.backlog.get_or_insert_default().refill(),
+            Some(room) if room >= SMALLEST => BytesMut::with_capacity(room.min(size)),
+            _ => return false,
         };
+        if table > 0 {
+            self.reserve_chunks(1);
+        }
         self.freeze_tail();
         self.tail = tail;
         self.tail_charge = self.tail.capacity();
@@ -287,42 +354,20 @@ impl SendBuffer {
             return;
         }
         if self.spare() == 0 {
-            let charge = mem::take(&mut self.tail_charge);
+            let charge = mem::take(&mut self.tail_charge) as u32;
             let full = mem::take(&mut self.tail).freeze();
-            self.push(full, charge);
+            self.push(full, charge, Origin::Own);
         } else {
             let filled = self.tail.split().freeze();
-            self.push(filled, 0);
+            self.push(filled, 0, Origin::Own);
         }
     }
 
     /// Appends a chunk. The tail is empty, and follows it.
-    fn push(&mut self, bytes: Bytes, charge: usize) {
-        let chunk = Chunk { start: self.tail_start, bytes, charge };
+    fn push(&mut self, bytes: Bytes, charge: u32, origin: Origin) {
+        let chunk = Chunk { start: self.tail_start, bytes, charge, origin };
         self.tail_start = chunk.end();
         self.backlog.get_or_insert_default().chunks.push_back(chunk);
-    }
-}
-
-impl Backlog {
-    fn memory(&self) -> usize {
-        mem::size_of::<Backlog>()
-            + self.pool.len() * CHUNK
-            + self.chunks.capacity() * mem::size_of::<Chunk>()
-    }
-
-    /// Keeps the allocation of a full chunk, if no slice of it is out any more.
-    fn recycle(&mut self, chunk: Chunk) {
-        if chunk.charge != CHUNK || self.pool.len() >= POOL {
-            return;
-        }
-        if let Ok(mut empty) = chunk.bytes.try_into_mut() {
-            empty.clear();
-            // The chunk may be the last part of its allocation: the whole of it comes back.
-            if empty.try_reclaim(CHUNK) {
-                self.pool.push(empty);
-            }
-        }
     }
 }
 

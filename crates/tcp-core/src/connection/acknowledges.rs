@@ -27,7 +27,7 @@ impl Connection {
         }
         let timestamp_rtt =
             if advanced { self.rcv.timestamps.rtt(now, seg.options.timestamps) } else { None };
-        self.limit_scoreboard();
+        self.limit_scoreboard(seg.options.sack.len());
         let outcome = self.recovery.on_ack(&AckInput {
             now,
             ack: seg.ack,
@@ -51,6 +51,7 @@ impl Connection {
         if text_end.after(self.snd.buffer_start) {
             let octets = text_end.distance_from(self.snd.buffer_start);
             self.snd.buffer.advance(octets as usize);
+            self.release_acknowledged();
             self.snd.buffer_start = text_end;
             self.ledger().stats.octets_acked += u64::from(octets);
         }
@@ -83,7 +84,6 @@ impl Connection {
     /// RFC 6298 5.2 and 5.3; the user timeout runs from the last progress (MUST-21).
     fn restart_delivery_timers(&mut self, now: Instant) {
         if self.recovery.is_empty() {
-            self.recovery.release_burst();
             self.timers.cancel(Timer::Retransmit);
         } else {
             self.arm_retransmit(now);
@@ -166,7 +166,10 @@ impl Connection {
     /// every ACK would cost more than it brings.
     pub(super) fn notify_room(&mut self) {
         self.tune_send_buffer();
-        if self.snd.buffer.len() <= self.snd.limit / 3 * 2 && self.may_grow() {
+        if self.snd.buffer.len() <= self.snd.limit / 3 * 2
+            && self.may_grow()
+            && self.is_unsent_low()
+        {
             self.wants_room = false;
             self.notify(Events::WRITABLE);
         }

@@ -5,14 +5,25 @@
 //! See docs/decisions/0018 for the rules and where they differ from Linux's.
 
 use alloc::sync::Arc;
+use core::time::Duration;
 
-use super::{Connection, Events};
-use crate::buffer::{ReceiveBuffer, SMALLEST};
-use crate::memory::{GUARANTEED, Level, Memory};
+use super::{Connection, Events, State, Timer};
+use crate::Instant;
+use crate::buffer::{Payload, ReceiveBuffer};
+use crate::memory::{FOR_RECORDS, Level, Memory};
 
 /// Records of the scoreboard while memory is short: a peer that reports single octets gets no
 /// finer picture than this.
 const FEW_RECORDS: usize = 256;
+
+/// Records that one packet may need: its own, and two cuts of what was sent before.
+const RECORDS_OF_A_PACKET: usize = 3;
+
+/// How long nothing must be sent or arrive before spare memory is given back.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Chunks that text by reference needs: one for what was written before it, and its own.
+const CHUNKS_OF_A_REFERENCE: usize = 2;
 
 impl Connection {
     /// From now on the buffers are charged to `memory`, and grow by its leave. Without this a
@@ -71,14 +82,14 @@ impl Connection {
             return 0;
         }
         let greedy = self.account.is_over_share();
-        let full = level == Level::High && self.rcv.buffer.capacity() > GUARANTEED;
+        let full =
+            level == Level::High && self.rcv.buffer.capacity() > self.config.guaranteed_receive();
         if self.rcv.buffer.out_of_order() > 0 && (greedy || full) {
             let pruned = self.rcv.buffer.prune();
             self.account.note_pruned(pruned);
         }
         self.rcv.buffer.shrink(self.rcv.nxt);
-        self.snd.buffer.release_spare();
-        self.recovery.release_memory();
+        self.release_spare();
         self.settle_memory();
         before.saturating_sub(self.account.charged())
     }
@@ -121,8 +132,8 @@ impl Connection {
         let mut size = ReceiveBuffer::ring_size(needed);
         while size > capacity {
             let more = size - capacity;
-            let granted = if size <= GUARANTEED {
-                self.account.take(capacity, more) == more
+            let granted = if size <= self.config.guaranteed_receive() {
+                self.account.take(more, more) == more
             } else {
                 self.account.take_all(more)
             };
@@ -134,24 +145,79 @@ impl Connection {
         capacity
     }
 
+    /// What text may hold in any case; the rest of the guarantee is for records of what is sent.
+    fn guaranteed_text(&self) -> usize {
+        self.config.guaranteed_send() - FOR_RECORDS
+    }
+
     /// Appends what there is memory for.
     pub(super) fn write_affordable(&mut self, data: &[u8]) -> usize {
-        let (account, others) = (&mut self.account, self.recovery.memory());
-        self.snd.buffer.write_granted(data, |held, wanted| account.take(held + others, wanted))
+        let guaranteed = self.guaranteed_text().saturating_sub(self.recovery.memory());
+        let account = &mut self.account;
+        self.snd.buffer.write_granted(data, |held, wanted| {
+            account.take(guaranteed.saturating_sub(held), wanted)
+        })
     }
 
     /// How many of `wanted` octets may be held by reference.
     pub(super) fn affordable_reference(&mut self, wanted: usize) -> usize {
-        let held = self.sending_memory();
-        self.account.take(held, wanted)
+        let table = self.snd.buffer.table_growth(CHUNKS_OF_A_REFERENCE);
+        let guaranteed = self.guaranteed_text().saturating_sub(self.sending_memory());
+        let granted = self.account.take(guaranteed, wanted + table).saturating_sub(table);
+        if granted > 0 {
+            self.snd.buffer.reserve_chunks(CHUNKS_OF_A_REFERENCE);
+        }
+        granted
+    }
+
+    /// The text of a packet, by reference where there is memory for the table of chunks.
+    pub(super) fn take_slices(&mut self, offset: usize, len: usize, out: &mut Payload) -> usize {
+        let account = &mut self.account;
+        self.snd
+            .buffer
+            .slices_granted(offset, len, out, |growth| account.take_for_table(false, growth))
     }
 
     /// Whether a write of one octet finds memory.
     #[inline]
     pub(super) fn may_grow(&self) -> bool {
-        self.snd.buffer.spare() > 0
-            || self.sending_memory() + SMALLEST <= GUARANTEED
-            || self.account.allowance() >= SMALLEST
+        let growth = self.snd.buffer.least_growth();
+        growth == 0
+            || self.sending_memory() + growth <= self.guaranteed_text()
+            || self.account.allowance() >= growth
+    }
+
+    /// Asks for the records that the next packet may need.
+    #[inline]
+    pub(super) fn make_room_to_send(&mut self) {
+        if self.recovery.growth(RECORDS_OF_A_PACKET) > 0 {
+            self.make_room_for_text();
+        }
+    }
+
+    #[cold]
+    fn make_room_for_text(&mut self) {
+        let fin_unsent = self.snd.fin_queued && !self.snd.fin_sent();
+        if self.snd.unsent() > 0 || fin_unsent || !self.recovery.is_empty() {
+            self.make_room_for_records(RECORDS_OF_A_PACKET);
+        }
+    }
+
+    /// Lets the scoreboard grow, if there is memory. The first records are there in any case:
+    /// without them nothing could be sent.
+    #[inline]
+    fn make_room_for_records(&mut self, more: usize) {
+        let growth = self.recovery.growth(more);
+        if growth == 0 {
+            return;
+        }
+        let few = self.recovery.memory() + growth <= FOR_RECORDS;
+        let guaranteed = few || self.sending_memory() + growth <= self.config.guaranteed_send();
+        if self.account.take_for_table(guaranteed, growth) {
+            self.recovery.reserve(more);
+        } else {
+            self.recovery.confine();
+        }
     }
 
     /// Buffers are tuned up only while there is enough.
@@ -178,20 +244,85 @@ impl Connection {
         let most = capacity.saturating_add(self.account.allowance());
         // Rings are powers of two.
         let size = if most.is_power_of_two() { most } else { most.next_power_of_two() / 2 };
-        size.max(capacity).max(GUARANTEED)
+        size.max(capacity).max(self.config.guaranteed_receive())
     }
 
-    /// A peer that reports single octets can't make the scoreboard grow while memory is short.
+    /// An ACK with so many SACK blocks cuts records: asks for those that it may need. A peer that
+    /// reports single octets can't make the scoreboard grow while memory is short.
     #[inline]
-    pub(super) fn limit_scoreboard(&mut self) {
+    pub(super) fn limit_scoreboard(&mut self, blocks: usize) {
         let few = self.account.level() != Level::Low;
         self.recovery.set_record_limit(few.then_some(FEW_RECORDS));
+        if !self.recovery.is_empty() {
+            self.make_room_for_records(2 * blocks + 1);
+        }
+    }
+
+    /// What is kept for speed only is looked at once the connection has been quiet.
+    #[inline]
+    pub(super) fn arm_trim(&mut self, now: Instant) {
+        if !self.timers.is_set(Timer::Trim) && self.memory() > 0 && self.idle_for(now) < QUIET {
+            self.timers.set(Timer::Trim, now + QUIET);
+        }
+    }
+
+    pub(super) fn trim(&mut self, now: Instant) {
+        if self.idle_for(now) >= QUIET {
+            // If text is unread, reading the last of it releases the ring.
+            self.release_idle();
+            self.timers.shrink();
+        } else {
+            self.snd.buffer.release_unused();
+            self.timers.set(Timer::Trim, now + QUIET);
+        }
+        self.settle_memory();
+    }
+
+    /// Nothing was sent and nothing has arrived for so long.
+    fn idle_for(&self, now: Instant) -> Duration {
+        now.since(self.last_received.max(self.last_sent))
+    }
+
+    /// The application has read everything. An idle connection holds no buffer; a busy one is not
+    /// made to allocate for every batch.
+    pub(super) fn release_ring(&mut self, now: Instant) {
+        let busy = self.timers.is_set(Timer::Trim) || self.idle_for(now) < QUIET;
+        // At an end no timer runs any more that could look at the ring later.
+        let over = matches!(self.state(), State::Closed | State::TimeWait);
+        if !busy || over || !self.may_tune() {
+            self.rcv.buffer.release_if_empty();
+        }
+        self.settle_memory();
+    }
+
+    /// While memory is short, what is acknowledged is given back at once.
+    pub(super) fn release_acknowledged(&mut self) {
+        if self.may_tune() {
+            return;
+        }
+        self.snd.buffer.release_pool();
+        if self.recovery.is_empty() {
+            self.recovery.release_memory();
+        }
+    }
+
+    /// Gives back what the sender keeps for speed only.
+    pub(super) fn release_spare(&mut self) {
+        self.snd.buffer.release_spare();
+        self.recovery.release_memory();
+    }
+
+    /// Gives back what is kept for speed only, in both directions.
+    pub(super) fn release_idle(&mut self) {
+        self.rcv.buffer.release_if_empty();
+        self.release_spare();
     }
 
     /// Linux resets an orphan with text to send when memory is full (`TCPAbortOnMemory`): nobody
     /// is left who could stop writing.
     pub(super) fn is_orphan_too_dear(&self) -> bool {
-        let dear = self.account.level() == Level::High && self.sending_memory() > 2 * GUARANTEED;
+        let full = self.account.level() == Level::High;
+        let dear = full && self.sending_memory() > 2 * self.config.guaranteed_send();
         if dear {
             self.account.note_abort();
         }

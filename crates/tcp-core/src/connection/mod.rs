@@ -331,6 +331,7 @@ impl Connection {
         self.timers.cancel_all();
         self.snd.buffer = crate::buffer::SendBuffer::new();
         self.recovery.forget();
+        self.rcv.buffer.release_if_empty();
         self.settle_memory();
         self.probe = None;
         if self.owed != Owed::Reset {
@@ -347,6 +348,8 @@ impl Connection {
 
     fn enter_time_wait(&mut self, now: Instant) {
         self.timers.cancel_all();
+        // No timer is left that could do it later.
+        self.release_idle();
         // MUST-13
         self.timers.set(Timer::TimeWait, now + self.config.time_wait);
         self.notify(Events::TIME_WAIT | Events::READABLE | Events::WRITABLE);

@@ -159,13 +159,16 @@ impl Connection {
             cork: self.options().cork && !self.uncorked && !fin_unsent,
         };
         let len = match offer.decide() {
+            Ok(_) if !self.recovery.can_note() => return Err(Hold::Memory),
             Ok(len) => len,
             // The probe timer overrides silly-window avoidance (RFC 9293 3.8.6.2.1).
             Err(Hold::Window) if self.probe == Some(Probe::Window) && offer.window_room > 0 => {
                 offer.window_room.min(offer.unsent).min(mss)
             }
             Err(Hold::Nothing) if fin_unsent => {
-                return if offer.window_room > 0 {
+                return if !self.recovery.can_note() {
+                    Err(Hold::Memory)
+                } else if offer.window_room > 0 {
                     Ok(Plan { mss, ..Plan::bare(SendReason::Fin, s.nxt, Flags::FIN | Flags::ACK) })
                 } else {
                     Err(Hold::Window)

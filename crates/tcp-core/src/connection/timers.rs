@@ -15,6 +15,8 @@ pub enum Timer {
     Probe,
     /// Delayed ACK (RFC 9293 3.8.6.3).
     DelayedAck,
+    /// Spare memory is given back once the connection has gone quiet.
+    Trim,
     /// A corked or held partial segment goes out after all (MUST-60).
     Cork,
     /// Keepalive (RFC 9293 3.8.4).
@@ -25,21 +27,19 @@ pub enum Timer {
     FinWait2,
     /// 2MSL (RFC 9293 3.6.1).
     TimeWait,
-    /// A large empty receive ring is given back once the connection has gone quiet.
-    Trim,
 }
 
-const COUNT: usize = Timer::Trim as usize + 1;
+const COUNT: usize = Timer::TimeWait as usize + 1;
 const ALL: [Timer; COUNT] = [
     Timer::Retransmit,
     Timer::Probe,
     Timer::DelayedAck,
+    Timer::Trim,
     Timer::Cork,
     Timer::Keepalive,
     Timer::UserTimeout,
     Timer::FinWait2,
     Timer::TimeWait,
-    Timer::Trim,
 ];
 
 impl Timer {
@@ -69,7 +69,7 @@ pub struct Deadline {
 }
 
 /// The first of them stand in the connection, the others in a box that few connections need.
-const OFTEN: usize = Timer::Cork as usize + 1;
+const OFTEN: usize = Timer::Trim as usize + 1;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Timers {
@@ -115,6 +115,14 @@ impl Timers {
         *self = Timers::new();
     }
 
+    /// Gives the box back, if none of its deadlines is set.
+    pub(crate) fn shrink(&mut self) {
+        let idle = |all: &[Instant; COUNT - OFTEN]| all.iter().all(|at| *at == Instant::FAR_FUTURE);
+        if self.seldom.as_deref().is_some_and(idle) {
+            self.seldom = None;
+        }
+    }
+
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
         self.slot(timer) != Instant::FAR_FUTURE
     }
@@ -156,6 +164,17 @@ mod tests {
         for (i, t) in ALL.into_iter().enumerate() {
             assert_eq!(t as usize, i);
         }
+    }
+
+    #[test]
+    fn the_box_goes_once_nothing_is_set_in_it() {
+        let mut t = Timers::new();
+        t.set(Timer::Keepalive, Instant::from_millis(9));
+        t.shrink();
+        assert!(t.is_set(Timer::Keepalive) && t.seldom.is_some());
+        t.cancel(Timer::Keepalive);
+        t.shrink();
+        assert!(t.seldom.is_none());
     }
 
     #[test]

@@ -40,6 +40,7 @@ impl Connection {
         payload: &mut Payload,
     ) -> Option<Transmit> {
         self.restart_after_idle(now);
+        self.make_room_to_send();
         self.refresh_path(now);
         match self.plan(limits) {
             Ok(mut plan) => {
@@ -67,7 +68,7 @@ impl Connection {
     fn emit(&mut self, now: Instant, plan: &mut Plan, payload: &mut Payload) -> Transmit {
         if plan.len > 0 {
             let offset = plan.seq.distance_from(self.snd.buffer_start) as usize;
-            let got = self.snd.buffer.slices(offset, plan.len as usize, payload) as u32;
+            let got = self.take_slices(offset, plan.len as usize, payload) as u32;
             if got < plan.len {
                 // Many small pieces: a shorter packet, without the end's flags, but still of whole
                 // segments (SHLD-28).
@@ -270,6 +271,10 @@ impl Connection {
     /// Nothing more goes now: arms the timers that make sure something does later.
     fn settle(&mut self, now: Instant, hold: Hold) {
         self.settle_memory();
+        if self.options().notsent_lowat.is_some() {
+            // What was sent makes room, before anything is acknowledged.
+            self.notify_room();
+        }
         // What recovery has left waits for the congestion window too, whether or not new text does.
         self.snd.cwnd_limited = matches!(hold, Hold::Congestion | Hold::SuperSegment)
             || self.recovery.next_retransmission().is_some();

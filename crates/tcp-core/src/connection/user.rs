@@ -3,22 +3,16 @@
 
 use alloc::boxed::Box;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::{Connection, End, Events, Happening, Phase, Reader, State, Timer};
 use crate::Instant;
+use crate::buffer::LEAST_REFERENCE;
 use crate::config::{Linger, SocketOptions, buffer_limit};
 use crate::error::{Unreachable, UserError};
 
 /// How long a cork may hold a partial segment (MUST-60); Linux: 200 ms.
 const CORK_CEILING: core::time::Duration = core::time::Duration::from_millis(200);
-
-/// Receive rings up to this size are given back as soon as they are empty, larger ones after
-/// [`QUIET`].
-const SMALL_RING: usize = 8 << 10;
-
-/// How long nothing must arrive before a large empty ring is given back.
-const QUIET: core::time::Duration = core::time::Duration::from_secs(1);
 
 impl Connection {
     /// Copies as much of `data` as there is room for into the send buffer (RFC 9293 3.10.2).
@@ -40,8 +34,15 @@ impl Connection {
     /// As [`write`](Self::write).
     pub fn write_bytes(&mut self, now: Instant, data: &mut Bytes) -> Result<usize, UserError> {
         let n = self.take_room(data.len())?;
-        let n = self.affordable_reference(n);
-        self.snd.buffer.write_bytes(data.split_to(n));
+        let by_reference = if n < LEAST_REFERENCE { 0 } else { self.affordable_reference(n) };
+        let n = if by_reference < LEAST_REFERENCE {
+            let n = self.write_affordable(&data[..n]);
+            data.advance(n);
+            n
+        } else {
+            self.snd.buffer.write_bytes(data.split_to(by_reference));
+            by_reference
+        };
         self.after_write(now, n, data.len())
     }
 
@@ -82,7 +83,20 @@ impl Connection {
             Phase::Synchronized(_) => {}
         }
         let room = self.snd.limit.saturating_sub(self.snd.buffer.len());
+        let room = room.min(self.unsent_room());
         if room == 0 && wanted > 0 { Err(UserError::WouldBlock) } else { Ok(room) }
+    }
+
+    /// How much more may wait to be sent (`TCP_NOTSENT_LOWAT`).
+    fn unsent_room(&self) -> usize {
+        let low = self.options().notsent_lowat;
+        low.map_or(usize::MAX, |low| low.saturating_sub(self.snd.unsent()) as usize)
+    }
+
+    /// Whether so little waits to be sent that waking a writer is worth it: half of the mark, as
+    /// on Linux.
+    pub(super) fn is_unsent_low(&self) -> bool {
+        self.options().notsent_lowat.is_none_or(|low| self.snd.unsent() < low.div_ceil(2))
     }
 
     /// `n` octets were taken, of more if memory was short.
@@ -213,42 +227,8 @@ impl Connection {
         }
         if self.rcv.buffer.readable() == 0 {
             self.release_ring(now);
-            self.settle_memory();
         }
         self.offer_room();
-    }
-
-    /// An idle connection holds no buffer; a busy one is not made to allocate for every batch.
-    fn release_ring(&mut self, now: Instant) {
-        if self.rcv.buffer.memory() <= SMALL_RING || !self.may_tune() {
-            self.rcv.buffer.release_if_empty();
-        } else if self.timers.is_set(Timer::Trim) {
-            // Busy a moment ago: the timer decides.
-        } else if now.since(self.last_received) >= QUIET || self.is_over() {
-            self.rcv.buffer.release_if_empty();
-        }
-    }
-
-    pub(super) fn trim(&mut self, now: Instant) {
-        if now.since(self.last_received) >= QUIET {
-            // If text is unread, reading the last of it releases the ring.
-            self.rcv.buffer.release_if_empty();
-            self.settle_memory();
-        } else {
-            self.timers.set(Timer::Trim, now + QUIET);
-        }
-    }
-
-    /// A large ring is looked at once the connection has been quiet.
-    pub(super) fn arm_trim(&mut self, now: Instant) {
-        if self.rcv.buffer.memory() > SMALL_RING && now.since(self.last_received) < QUIET {
-            self.timers.set_if_idle(Timer::Trim, now + QUIET);
-        }
-    }
-
-    /// No timer runs any more that could look at the ring later.
-    fn is_over(&self) -> bool {
-        matches!(self.state(), State::Closed | State::TimeWait)
     }
 
     /// Our side has nothing more to write: a FIN follows what was written (RFC 9293 3.10.4).
@@ -386,15 +366,17 @@ impl Connection {
             self.timers.cancel(Timer::Cork);
             self.uncorked = false;
         }
-        self.after_buffer_change(was.send_buffer, was.receive_buffer);
+        self.after_buffer_change(&was);
     }
 
     /// A larger buffer lets a writer or the peer go on that found the smaller one full.
-    fn after_buffer_change(&mut self, send: Option<usize>, receive: Option<usize>) {
-        if self.options().send_buffer != send {
+    fn after_buffer_change(&mut self, was: &SocketOptions) {
+        let o = self.options();
+        let (send, receive) = (o.send_buffer, o.receive_buffer);
+        if (send, o.notsent_lowat) != (was.send_buffer, was.notsent_lowat) {
             self.notify_room();
         }
-        if self.options().receive_buffer != receive {
+        if receive != was.receive_buffer {
             self.offer_room();
         }
     }

@@ -150,9 +150,6 @@ pub struct Timeout {
 /// Timestamps round both ends of a measurement to milliseconds.
 const CLOCK_TICK: Duration = Duration::from_millis(1);
 
-/// Octets of the scoreboard that an idle connection may keep: the least allocation.
-const FEW: usize = 128;
-
 /// [`State`] with the octet that ends it.
 #[derive(Debug, Clone, Copy, Hash)]
 enum Phase {
@@ -376,12 +373,27 @@ impl Recovery {
         self.board = Scoreboard::default();
     }
 
-    /// Everything is acknowledged: an idle connection keeps room for a few records, not for the
-    /// burst that is over.
-    pub fn release_burst(&mut self) {
-        if self.board.memory() > FEW {
-            self.board.release_memory();
-        }
+    /// Octets by which the scoreboard grows if it is to note `more` ranges.
+    #[inline]
+    pub fn growth(&self, more: usize) -> usize {
+        self.board.growth(more)
+    }
+
+    /// Makes room for `more` ranges.
+    pub fn reserve(&mut self, more: usize) {
+        self.board.reserve(more);
+    }
+
+    /// There is no memory for more ranges until the next [`reserve`](Self::reserve): what doesn't
+    /// fit is noted more coarsely. Ask [`can_note`](Self::can_note) before sending new data.
+    pub fn confine(&mut self) {
+        self.board.confine();
+    }
+
+    /// Whether new data can be noted.
+    #[inline]
+    pub fn can_note(&self) -> bool {
+        self.board.can_note()
     }
 
     /// Gives memory back that a burst has left. For connections that go idle.

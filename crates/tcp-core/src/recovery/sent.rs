@@ -116,6 +116,8 @@ pub(super) struct Scoreboard {
     evaluated: SeqNum,
     /// By how much the bound of the records is lowered.
     withheld: u16,
+    /// There is no memory for a larger table.
+    confined: bool,
 }
 
 impl Scoreboard {
@@ -156,6 +158,13 @@ impl Scoreboard {
         self.records.back().map(|r| r.end)
     }
 
+    /// Whether new data can be noted: in a record of its own or in the last one.
+    pub(super) fn can_note(&self) -> bool {
+        !self.confined
+            || self.records.len() < self.records.capacity()
+            || self.records.back().is_none_or(|r| r.fate == Fate::InFlight)
+    }
+
     /// Appends new data. Must follow what was sent before.
     pub(super) fn on_sent(&mut self, now: Instant, start: SeqNum, len: u32) {
         if len == 0 {
@@ -176,7 +185,7 @@ impl Scoreboard {
             Some(last) => {
                 debug_assert_eq!(last.end, start, "new data follows the old");
                 // At the limit the older time stands for both: it overestimates the RTT.
-                if last.joins(&new) || (full && last.can_be_inferred_lost()) {
+                if last.joins(&new) || (full && last.fate == Fate::InFlight) {
                     last.end = new.end;
                     return;
                 }
@@ -188,7 +197,10 @@ impl Scoreboard {
     /// `[start, start + len)` was sent again: in flight, whatever it was, unless SACKed.
     pub(super) fn on_retransmitted(&mut self, now: Instant, start: SeqNum, len: u32) {
         let from = self.cut(start);
-        let to = self.cut(start + len).max(from);
+        let end = start + len;
+        let to = self.cut(end);
+        // A record that can't be cut counts as sent again as a whole; the timer finds the rest.
+        let to = (to + usize::from(self.cuts(end))).max(from);
         for r in self.records.range_mut(from..to) {
             match r.fate {
                 Fate::Sacked => continue,
@@ -426,7 +438,33 @@ impl Scoreboard {
     }
 
     fn most_records(&self) -> usize {
-        MAX_RECORDS - usize::from(self.withheld)
+        let most = MAX_RECORDS - usize::from(self.withheld);
+        if self.confined { most.min(self.records.capacity()) } else { most }
+    }
+
+    /// Octets by which the table grows if it is to hold `more` records.
+    #[inline]
+    pub(super) fn growth(&self, more: usize) -> usize {
+        let (len, now) = (self.records.len(), self.records.capacity());
+        if len + more <= now { 0 } else { (self.next_capacity(more) - now) * size_of::<Record>() }
+    }
+
+    fn next_capacity(&self, more: usize) -> usize {
+        (self.records.capacity() * 2).max(self.records.len() + more).max(4)
+    }
+
+    /// Makes room for `more` records. The table doesn't grow but here, if every change of it is
+    /// preceded by this or by [`confine`](Self::confine).
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.confined = false;
+        if self.growth(more) > 0 {
+            self.records.reserve_exact(self.next_capacity(more) - self.records.len());
+        }
+    }
+
+    /// There is no memory for more: what doesn't fit is noted more coarsely.
+    pub(super) fn confine(&mut self) {
+        self.confined = true;
     }
 
     /// Gives back the memory that a burst has left, for a connection that went idle.
@@ -458,11 +496,13 @@ impl Scoreboard {
         self.records.get(self.index_of(seq)).is_some_and(|r| r.start.before(seq))
     }
 
-    /// Lets a record begin at `seq`; returns its index.
+    /// Lets a record begin at `seq`, if there is room for one more; returns its index, or else that
+    /// of the record which holds it.
     fn cut(&mut self, seq: SeqNum) -> usize {
         let i = self.index_of(seq);
+        let room = !self.confined || self.records.len() < self.records.capacity();
         match self.records.get_mut(i) {
-            Some(r) if r.start.before(seq) => {
+            Some(r) if room && r.start.before(seq) => {
                 let upper = Record { start: seq, ..*r };
                 r.end = seq;
                 self.records.insert(i + 1, upper);

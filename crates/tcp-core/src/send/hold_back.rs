@@ -42,6 +42,8 @@ pub(crate) enum Hold {
     Cork,
     /// Two super-segments are in flight: the next ACK will make room for a whole one.
     SuperSegment,
+    /// There is no memory to note what is sent: the next ACK will make room.
+    Memory,
 }
 
 impl Offer {

@@ -180,6 +180,22 @@ fn a_stale_key_is_harmless() {
 }
 
 #[test]
+fn an_empty_wheel_keeps_no_crowd_and_takes_no_stale_key() {
+    let mut wheel = TimerWheel::new(at(0));
+    let crowd = |wheel: &mut TimerWheel<usize>| -> Vec<TimerKey> {
+        (0..2 * KEPT).map(|n| wheel.insert(at(1_000_000), n)).collect()
+    };
+    let mut stale = Vec::new();
+    for _ in 0..3 {
+        let keys = crowd(&mut wheel);
+        stale.iter().for_each(|k| assert_eq!(wheel.cancel(*k), None));
+        keys.iter().for_each(|k| assert!(wheel.cancel(*k).is_some()));
+        assert_eq!((wheel.len(), wheel.nodes.capacity()), (0, 0));
+        stale.extend(keys);
+    }
+}
+
+#[test]
 fn nodes_are_used_again() {
     let mut wheel = TimerWheel::new(Instant::ZERO);
     for i in 0..10_000u64 {

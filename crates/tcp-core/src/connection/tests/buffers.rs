@@ -4,6 +4,7 @@ use super::super::{Events, Timer};
 use super::wire::{MSS, Peer, RTT, Wire, ms};
 use crate::config::{BufferLimits, TcpConfig};
 use crate::error::UserError;
+use crate::memory::{Level, Memory, MemoryLimits};
 
 fn wire(receive: BufferLimits, send: BufferLimits) -> Wire {
     let config = TcpConfig { receive_buffer: receive, send_buffer: send, ..TcpConfig::default() };
@@ -20,18 +21,65 @@ fn an_idle_connection_is_small() {
 }
 
 #[test]
-fn there_are_no_buffers_before_text_and_none_after_it() {
+fn there_are_no_buffers_before_text_and_none_after_a_second_of_quiet() {
     let mut w = Wire::new();
-    assert_eq!(w.conn.info().memory, 0);
+    assert_eq!(w.conn.memory(), 0);
     w.write(100);
-    assert!(w.conn.info().memory > 0);
+    assert!(w.conn.memory() > 0);
     w.sends();
     w.ack(100);
-    assert_eq!(w.conn.info().memory, 0);
     w.text(0, 100);
-    assert!(w.conn.info().memory > 0);
     w.read(100);
-    assert_eq!(w.conn.info().memory, 0);
+    w.sends();
+    let kept = w.conn.memory();
+    assert!((1..3000).contains(&kept), "a busy connection keeps what it will need again: {kept}");
+    w.wait(ms(1100));
+    assert_eq!((w.conn.memory(), w.deadline(Timer::Trim)), (0, None));
+}
+
+const LARGE: BufferLimits = BufferLimits { initial: 1 << 20, max: 1 << 20 };
+
+/// Writes so much, and all of it is sent and acknowledged.
+fn upload(w: &mut Wire, octets: u32) {
+    let end = w.conn.info().stats.octets_acked + u64::from(octets);
+    assert_eq!(w.write(octets), octets);
+    while w.conn.info().stats.octets_acked < end {
+        let sent = w.sends().last().expect("what is left goes").range().1;
+        w.now += ms(1);
+        w.ack(sent);
+    }
+    w.sends();
+}
+
+#[test]
+fn spare_chunks_are_kept_in_use_and_given_back_after_a_second_of_quiet() {
+    let mut w = wire(SMALL, LARGE);
+    upload(&mut w, 600_000);
+    let kept = w.conn.memory();
+    assert!((500_000..700_000).contains(&kept), "{kept}");
+    w.wait(ms(900));
+    upload(&mut w, 600_000);
+    w.wait(ms(500));
+    assert!(w.conn.memory() > 500_000, "not quiet for a second");
+    w.wait(ms(1600));
+    assert_eq!((w.conn.memory(), w.deadline(Timer::Trim)), (0, None));
+}
+
+#[test]
+fn spare_chunks_are_given_back_at_once_while_memory_is_short() {
+    let memory = Memory::new(MemoryLimits { low: 1000, pressure: 800_000, high: 2_000_000 });
+    let [mut w, mut other] = [(); 2].map(|()| {
+        let mut w = wire(SMALL, LARGE);
+        w.conn.join_memory(&memory);
+        w
+    });
+    upload(&mut w, 600_000);
+    other.write(600_000);
+    assert_eq!(memory.level(), Level::Pressure);
+    assert!(w.conn.relieve() > 500_000, "when the stack asks for it");
+    assert_eq!(w.conn.memory(), 0);
+    upload(&mut w, 300_000);
+    assert_eq!((memory.level(), w.conn.memory()), (Level::Pressure, 0), "and without that");
 }
 
 #[test]
@@ -150,4 +198,63 @@ fn an_unread_flood_is_bounded_by_the_window() {
     let info = w.conn.info();
     assert!(info.receive_queue <= 20_000 + 128, "{}", info.receive_queue);
     assert!(info.memory <= 32_768);
+}
+
+// TCP_NOTSENT_LOWAT: what is in flight does not count, what waits to be sent does.
+#[test]
+fn a_writer_stops_at_the_low_mark_of_what_is_unsent() {
+    let mut w = wire(SMALL, LARGE);
+    w.set(|o| o.notsent_lowat = Some(8_000));
+    assert_eq!(w.write(100_000), 8_000);
+    assert_eq!(w.conn.check_writable(), Err(UserError::WouldBlock));
+    assert_eq!(w.conn.write(w.now, &[0]), Err(UserError::WouldBlock));
+    w.conn.take_events();
+    let mut written = 8_000;
+    // All of it leaves, with nothing acknowledged, until the congestion window is full.
+    while w.conn.info().outstanding == written {
+        w.sends();
+        if w.conn.take_events().contains(Events::WRITABLE) {
+            written += w.write(100_000);
+        } else {
+            break;
+        }
+    }
+    w.sends();
+    let info = w.conn.info();
+    assert!(info.outstanding > 0 && info.send_queue as u32 - info.outstanding <= 8_000, "{info:?}");
+}
+
+#[test]
+fn a_waiting_writer_is_woken_at_half_of_the_low_mark() {
+    let mut w = wire(SMALL, LARGE);
+    w.set(|o| o.notsent_lowat = Some(40_000));
+    assert_eq!(w.write(100_000), 40_000);
+    w.conn.take_events();
+    let first = w.sends().last().unwrap().range().1;
+    let unsent = 40_000 - first;
+    assert!(unsent > 20_000 && !w.conn.take_events().contains(Events::WRITABLE), "{unsent}");
+    assert_eq!(w.conn.check_writable(), Ok(()), "but it could");
+    w.now += RTT;
+    w.ack(first);
+    w.conn.take_events();
+    let second = w.sends().last().unwrap().range().1;
+    assert!(40_000 - second < 20_000, "{second}");
+    assert!(w.conn.take_events().contains(Events::WRITABLE));
+    // Zero is no mark.
+    w.set(|o| o.notsent_lowat = Some(0));
+    assert_eq!(w.write(500_000), 500_000);
+}
+
+#[test]
+fn the_least_buffers_are_configured() {
+    let config =
+        TcpConfig { receive_buffer_min: 16 << 10, send_buffer_min: 20_000, ..TcpConfig::default() };
+    let mut w = Wire::open(Peer::default(), config);
+    w.conn.join_memory(&Memory::new(MemoryLimits { low: 0, pressure: 0, high: 1 }));
+    let taken = w.write(100_000);
+    assert!((19_000..=20_000).contains(&taken), "{taken}");
+    for i in 0..20 {
+        w.text(i * MSS, MSS);
+    }
+    assert_eq!(w.conn.readable(), 16 << 10);
 }

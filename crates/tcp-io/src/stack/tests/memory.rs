@@ -111,7 +111,8 @@ fn buffers_are_charged_and_given_back() {
     peer.rcv += 5000;
     peer.send(&mut rig, ACK, b"");
     rig.read(id);
-    assert!(charged(&rig) < 200, "no more than the scoreboard's least: {}", charged(&rig));
+    rig.wait_quietly(Duration::from_millis(1100));
+    assert_eq!(charged(&rig), 0, "a second of quiet");
     rig.stack.abort(id);
     rig.hear();
     assert_eq!((charged(&rig), rig.stack.memory().holders), (0, 0));
@@ -134,7 +135,7 @@ fn slow_readers_hold_no_more_than_the_budget() {
         }
     }
     println!("100 peers with 64 KiB each: {most} octets held of {high}");
-    assert!(most <= high + 100 * GUARANTEED, "{most}");
+    assert!(most <= high, "what is guaranteed fits below the high mark: {most}");
     assert!(rig.segment_drops(DropReason::NoMemory) > 0);
     // Everybody got something, and gets the rest when it reads: no octet is lost.
     for (peer, id) in &mut all {
@@ -315,7 +316,7 @@ fn a_reader_that_frees_memory_lets_a_writer_go_on() {
     assert!(cell.poll_ready(&mut Context::from_waker(&waker), Interest::WRITABLE).is_pending());
     rig.hear();
     let m = rig.stack.memory();
-    assert_eq!((m.level, rig.stack.budget.waiting()), (Level::High, 1), "{m:?}");
+    assert!(m.level >= Level::Pressure && rig.stack.budget.waiting() == 1, "{m:?}");
     while rig.stack.read(rig.now, reader, &mut [0; 4096]).is_ok() {}
     assert!(!rig.stack.ready_queue().is_empty(), "the stack is told");
     rig.hear();

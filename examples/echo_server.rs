@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use stack_examples::{TunArgs, init_logging};
+use stack_examples::{LookArgs, TunArgs, init_logging};
 use tcp_async::{Net, TcpListener, TcpStream};
 use tcp_io::device::TunError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +26,8 @@ struct Args {
     /// Serve a client in this process and end, even with the right to open a TUN device.
     #[arg(long)]
     demo: bool,
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 #[tokio::main]
@@ -35,8 +37,15 @@ async fn main() -> ExitCode {
     if args.demo {
         return report(demo(&args).await);
     }
-    match args.tun.start() {
-        Ok(net) => report(serve_tun(&net, &args).await),
+    match args.tun.start_tapped(&args.look) {
+        Ok((net, capture)) => {
+            let result = serve_tun(&net, &args).await;
+            if let Some(capture) = capture {
+                let stats = capture.finish(Duration::from_secs(5));
+                println!("{} packets captured, {} left out", stats.packets, stats.left_out);
+            }
+            report(result)
+        }
         Err(TunError::NotPermitted) => {
             println!(
                 "No right to open a TUN device (root, or CAP_NET_ADMIN, is needed).\n\
@@ -64,10 +73,13 @@ fn report(result: std::io::Result<()>) -> ExitCode {
 async fn serve_tun(net: &Net, args: &Args) -> std::io::Result<()> {
     // From here on: whoever reads the line about Ctrl-C may press it.
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let _status = args.look.serve(net)?;
     let mut listeners = Vec::new();
     println!("Listening on {}. In another terminal, try", args.tun.tun);
     for c in &args.tun.addresses {
-        listeners.push(net.listen(SocketAddr::new(c.address(), args.port)).await?);
+        let listener = net.listen(SocketAddr::new(c.address(), args.port)).await?;
+        listener.set_label("echo");
+        listeners.push(listener);
         println!("    nc {} {}", c.address(), args.port);
     }
     println!("Ctrl-C ends.");
@@ -121,11 +133,14 @@ async fn echo(mut stream: TcpStream) -> (TcpStream, u64, std::io::Result<()>) {
 async fn demo(args: &Args) -> std::io::Result<()> {
     let (here, there) = tcp_io::device::memory_pair(tcp_io::device::Capabilities::offloading(1500));
     let server = Net::builder().address("10.45.0.2/24").address("fd45::2/64").device(here)?;
+    let _status = args.look.serve(&server)?;
     let client = Net::builder().address("10.45.0.1/24").address("fd45::1/64").device(there)?;
     println!("{:<12} {:>10} {:>12} {:>12}", "address", "bytes", "seconds", "final state");
     for ip in ["10.45.0.2", "fd45::2"] {
         let addr = SocketAddr::new(ip.parse().expect("an address"), args.port);
-        tokio::spawn(serve(server.listen(addr).await?));
+        let listener = server.listen(addr).await?;
+        listener.set_label("echo");
+        tokio::spawn(serve(listener));
         let total = 64 << 20;
         let start = Instant::now();
         let (mut read, mut write) = client.connect(addr).await?.into_split();

@@ -1,10 +1,14 @@
-//! What the examples share: opening a TUN device for a stack, with the flags that choose it.
+//! What the examples share: opening a TUN device for a stack, with the flags that choose it and
+//! those that let others look in.
 
+use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 
 use clap::Args;
+use tcp_async::status::StatusServer;
 use tcp_async::{Cidr, Net};
-use tcp_io::device::{TunDevice, TunError};
+use tcp_io::device::{CaptureHandle, CaptureOptions, Device, Tap, TunDevice, TunError};
 
 /// Which TUN device and addresses a program uses.
 #[derive(Args, Clone, Debug)]
@@ -29,13 +33,56 @@ impl TunArgs {
     /// # Errors
     /// What opening the device says: no privilege, a name that is taken, a bad address.
     pub fn start(&self) -> Result<Net, TunError> {
+        self.start_on(self.open()?)
+    }
+
+    /// Like [`start`](Self::start), with a capture if that is asked for.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); and if the capture's file can't be made.
+    pub fn start_tapped(&self, look: &LookArgs) -> Result<(Net, Option<CaptureHandle>), TunError> {
+        let device = self.open()?;
+        let Some(path) = &look.capture else { return Ok((self.start_on(device)?, None)) };
+        let tap = File::create(path).and_then(|f| Tap::new(device, f, CaptureOptions::default()));
+        let tap = tap.map_err(|e| TunError::Io("begin the capture", e))?;
+        let capture = tap.handle();
+        Ok((self.start_on(tap)?, Some(capture)))
+    }
+
+    fn open(&self) -> Result<TunDevice, TunError> {
         let mut tun = TunDevice::builder().name(&self.tun);
         for host in self.host_addresses() {
             tun = tun.host_address(host);
         }
-        let device = tun.open()?;
+        tun.open()
+    }
+
+    fn start_on<D: Device + Unpin>(&self, device: D) -> Result<Net, TunError> {
         let net = self.addresses.iter().fold(Net::builder(), |b, c| b.cidr(*c));
         net.device(device).map_err(|e| TunError::Io("start the stack", io::Error::from(e)))
+    }
+}
+
+/// How others may look into a program.
+#[derive(Args, Clone, Debug)]
+pub struct LookArgs {
+    /// Serve the tables of the stack at this socket, for the example `netstat`.
+    #[arg(long, value_name = "PATH")]
+    pub status: Option<PathBuf>,
+    /// Write all packets to this file, as pcapng.
+    #[arg(long, value_name = "FILE")]
+    pub capture: Option<PathBuf>,
+}
+
+impl LookArgs {
+    /// Begins to serve the tables of `net`, if that is asked for, until the value is dropped.
+    ///
+    /// # Errors
+    /// If the socket cannot be made; says where.
+    pub fn serve(&self, net: &Net) -> io::Result<Option<StatusServer>> {
+        let Some(path) = &self.status else { return Ok(None) };
+        let said = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+        net.serve_status(path).map(Some).map_err(said)
     }
 }
 

@@ -16,7 +16,7 @@ use paths::Named;
 
 /// The modules of the core, lowest layer first. A module may name its own layer and those below.
 const CORE_LAYERS: &[&[&str]] = &[
-    &["seq", "time", "tuple", "config", "error", "isn", "memory"],
+    &["seq", "time", "tuple", "config", "error", "isn", "labels", "memory"],
     &["wire", "buffer"],
     &["recovery", "congestion"],
     &["send", "receive", "reset", "time_wait"],

@@ -35,16 +35,22 @@ mod builder;
 mod closing;
 mod error;
 mod listener;
+mod look;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod net;
 mod options;
 mod socket;
 mod split;
+#[cfg(all(feature = "status", unix))]
+pub mod status;
 mod stream;
 mod wait;
 
 pub use ambient::EnterGuard;
 pub use builder::{BuildError, Builder};
 pub use listener::{Incoming, TcpListener};
+pub use look::Slices;
 pub use net::Net;
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
@@ -56,8 +62,10 @@ pub mod tcp {
 }
 
 pub use tcp_core::config::{BufferLimits, Keepalive, Linger2, TcpConfig};
-pub use tcp_core::connection::{Info, State};
+pub use tcp_core::connection::{
+    Happening, Info, Limit, Limited, RecoveryState, SendReason, State, Stats, Timer,
+};
 pub use tcp_io::stack::{
-    Cidr, ConnectionRow, Counters, ListenOptions, PacketDrop, StackConfig, SynCookies,
-    TimeWaitReuse,
+    Cidr, ConnectionRow, CounterRow, Counters, Filter, ListenOptions, PacketDrop, RunningTimer,
+    StackConfig, Summary, SynCookies, TimeWaitReuse,
 };

@@ -104,6 +104,17 @@ impl TcpListener {
         self.cell.queued()
     }
 
+    /// Gives the listener, and the connections that it takes from now on, a name for tables; see
+    /// [`Net::connections`].
+    pub fn set_label(&self, label: impl Into<Arc<str>>) {
+        self.cell.set_label(Some(label.into()));
+    }
+
+    /// The listener's name, if it has one.
+    pub fn label(&self) -> Option<Arc<str>> {
+        self.cell.label()
+    }
+
     /// The connections as a stream.
     pub fn incoming(self) -> Incoming {
         Incoming(self)

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tcp_io::reactor::Handle;
-use tcp_io::stack::{Cidr, ConnectOptions, ConnectionRow, Counters, ListenOptions, OpenError};
+use tcp_io::stack::{Cidr, ConnectOptions, ListenOptions, OpenError};
 use tokio::net::ToSocketAddrs;
 
 use crate::builder::Builder;
@@ -125,16 +125,6 @@ impl Net {
     /// The name of the device, if it has one.
     pub fn device_name(&self) -> Option<&str> {
         self.handle.device_name()
-    }
-
-    /// Every listener, half-open record, connection and TIME-WAIT record there is now.
-    pub fn connections(&self) -> Vec<ConnectionRow> {
-        self.handle.inspect(tcp_io::Stack::connections)
-    }
-
-    /// Counters since the start, each drop under its reason.
-    pub fn counters(&self) -> Counters {
-        self.handle.inspect(|s| s.counters().clone())
     }
 
     /// Connections and half-open records that the stack keeps now, without TIME-WAIT.

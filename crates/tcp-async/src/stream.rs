@@ -102,9 +102,20 @@ impl TcpStream {
         }
     }
 
-    /// A snapshot in the manner of `tcp_info`.
+    /// A snapshot in the manner of `tcp_info`, all spans of time counted up to now.
     pub fn info(&self) -> Info {
-        self.cell.info()
+        self.cell.info_at(self.net.handle.now())
+    }
+
+    /// Gives the connection a name for tables; see [`Net::connections`]. Who accepts gets the
+    /// listener's label to begin with.
+    pub fn set_label(&self, label: impl Into<Arc<str>>) {
+        self.cell.set_label(Some(label.into()));
+    }
+
+    /// The connection's name, if it has one.
+    pub fn label(&self) -> Option<Arc<str>> {
+        self.cell.label()
     }
 
     /// Polls for text without taking it; keeps the waker of the last task that called.
@@ -262,7 +273,7 @@ impl TcpStream {
         f: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
         let interest = cell_interest(interest);
-        let (ready, seen) = self.cell.look();
+        let (ready, seen) = self.cell.readiness_seen();
         if (ready & interest.mask()).is_empty() {
             return Err(io::Error::from(io::ErrorKind::WouldBlock));
         }
@@ -288,7 +299,7 @@ impl TcpStream {
             self.ready(interest).await?;
             match attempt(|| self.try_io(interest, &mut f)).await {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    if self.cell.look().0.intersects(Readiness::CLOSED) {
+                    if self.cell.readiness_seen().0.intersects(Readiness::CLOSED) {
                         // What is closed is ready for ever: others have their turn, too.
                         tokio::task::yield_now().await;
                     }

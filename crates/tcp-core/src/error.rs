@@ -100,66 +100,32 @@ impl fmt::Display for End {
     }
 }
 
-/// Why a segment, or its text, was not used. Each is a counter.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-#[non_exhaustive]
-pub enum DropReason {
-    /// Outside of the receive window (RFC 9293 3.10.7.4, first step).
-    OutOfWindow,
-    /// Its timestamp is older than the last one (RFC 7323 5, PAWS).
-    Paws,
-    /// A reset whose sequence number is not exactly RCV.NXT (RFC 5961 3.2).
-    ResetNotExact,
-    /// A SYN in a synchronized state (RFC 5961 4.2).
-    UnexpectedSyn,
-    /// It acknowledges what was never sent, or is too old (RFC 5961 5.2).
-    BadAck,
-    /// No ACK flag where one must be.
-    NoAck,
-    /// In SYN-SENT: neither SYN nor RST.
-    NotSyn,
-    /// The table of out-of-order ranges is full.
-    TooManyRanges,
-    /// Text for a connection whose application has closed (SHLD-3).
-    AfterClose,
-    /// The connection has ended.
-    Ended,
-    /// Memory is short: there is no room for the text, though the window offered it.
-    NoMemory,
-    /// A last ACK without text for a listener that waits for text (`TCP_DEFER_ACCEPT`).
-    Deferred,
-}
-
-impl DropReason {
-    /// Number of reasons, for a table of counters.
-    pub const COUNT: usize = DropReason::Deferred as usize + 1;
-
-    /// All reasons, in the order of their counters.
-    pub const ALL: [DropReason; DropReason::COUNT] = [
-        DropReason::OutOfWindow,
-        DropReason::Paws,
-        DropReason::ResetNotExact,
-        DropReason::UnexpectedSyn,
-        DropReason::BadAck,
-        DropReason::NoAck,
-        DropReason::NotSyn,
-        DropReason::TooManyRanges,
-        DropReason::AfterClose,
-        DropReason::Ended,
-        DropReason::NoMemory,
-        DropReason::Deferred,
-    ];
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_reasons_stand_at_their_counter() {
-        for (i, r) in DropReason::ALL.iter().enumerate() {
-            assert_eq!(*r as usize, i);
-        }
+crate::labels! {
+    /// Why a segment, or its text, was not used. Each is a counter.
+    pub enum DropReason, "StackSegmentDrop" {
+        /// Outside of the receive window (RFC 9293 3.10.7.4, first step).
+        OutOfWindow,
+        /// Its timestamp is older than the last one (RFC 7323 5, PAWS).
+        Paws => "TcpExtPAWSEstab",
+        /// A reset whose sequence number is not exactly RCV.NXT (RFC 5961 3.2).
+        ResetNotExact,
+        /// A SYN in a synchronized state (RFC 5961 4.2).
+        UnexpectedSyn => "TcpExtTCPSYNChallenge",
+        /// It acknowledges what was never sent, or is too old (RFC 5961 5.2).
+        BadAck,
+        /// No ACK flag where one must be.
+        NoAck,
+        /// In SYN-SENT: neither SYN nor RST.
+        NotSyn,
+        /// The table of out-of-order ranges is full.
+        TooManyRanges => "TcpExtTCPOFODrop",
+        /// Text for a connection whose application has closed (SHLD-3).
+        AfterClose => "TcpExtTCPAbortOnData",
+        /// The connection has ended.
+        Ended,
+        /// Memory is short: there is no room for the text, though the window offered it.
+        NoMemory => "TcpExtTCPRcvQDrop",
+        /// A last ACK without text for a listener that waits for text (`TCP_DEFER_ACCEPT`).
+        Deferred => "TcpExtTCPDeferAcceptDrop",
     }
 }

@@ -16,6 +16,7 @@ pub mod congestion;
 pub mod connection;
 pub mod error;
 pub mod isn;
+mod labels;
 pub mod listen;
 pub mod memory;
 mod receive;

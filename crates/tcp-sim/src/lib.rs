@@ -64,6 +64,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "pcapng")]
+pub mod captured;
 pub mod guard;
 pub mod host;
 pub mod link;
@@ -71,6 +73,8 @@ pub mod profiles;
 pub mod trace;
 pub mod world;
 
+#[cfg(feature = "pcapng")]
+pub use captured::Captured;
 pub use guard::SeedGuard;
 pub use host::{Host, pair};
 pub use link::{

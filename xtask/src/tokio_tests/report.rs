@@ -8,6 +8,8 @@ use super::table::Table;
 
 #[derive(Debug, Default)]
 pub(super) struct Report {
+    /// Files in the order in which they were run; one without a test was compiled: that is its test.
+    compiled: Vec<String>,
     tests: Vec<Line>,
     /// Files that can't apply as a whole, with the reason.
     files: Vec<(String, String)>,
@@ -31,6 +33,8 @@ struct Count {
 impl Report {
     pub(super) fn add(&mut self, file: &str, runtime: &str, outcomes: Vec<(String, Outcome)>) {
         let (file, runtime) = (file.to_owned(), runtime.to_owned());
+        self.compiled.push(file.clone());
+        self.compiled.dedup();
         self.tests.extend(outcomes.into_iter().map(|(test, outcome)| Line {
             file: file.clone(),
             runtime: runtime.clone(),
@@ -48,12 +52,10 @@ impl Report {
         let mut text = format!("{:24}{:>30}{:>30}\n", "file", "one thread", "two threads");
         let columns = format!("{:>9}{:>8}{:>13}", "passed", "failed", "n/a");
         let _ = writeln!(text, "{:24}{columns}{columns}", "");
-        let mut files: Vec<&str> = self.tests.iter().map(|l| l.file.as_str()).collect();
-        files.dedup();
-        for file in files {
+        for file in &self.compiled {
             let _ = write!(text, "{file:24}");
             for runtime in super::RUNTIMES {
-                let c = self.count(|l| l.file == file && l.runtime == runtime);
+                let c = self.count(|l| l.file == *file && l.runtime == runtime);
                 let _ = write!(text, "{:>9}{:>8}{:>13}", c.passed, c.failed, c.not_applicable);
             }
             text.push('\n');

@@ -106,7 +106,8 @@ fn output_of(name: &str, log: &str) -> String {
     let Some((_, rest)) = log.split_once(&format!("---- {name} stdout ----")) else {
         return "failed".to_owned();
     };
-    rest.split("\n\n").next().unwrap_or_default().trim().to_owned()
+    let rest = rest.split("\n---- ").next().unwrap_or_default();
+    rest.split("\n\nfailures:").next().unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]

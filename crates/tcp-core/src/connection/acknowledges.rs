@@ -1,7 +1,7 @@
 //! The peer acknowledges: what is delivered, lost, allowed? The fifth step of RFC 9293 3.10.7.4
 //! for an acceptable ACK, feeding recovery and congestion control (RFC 5681, RFC 6298, RFC 6675).
 
-use super::{Connection, Events, Phase, Reader, RecoveryState, Timer};
+use super::{Connection, Events, Happening, Phase, Reader, RecoveryState, Timer};
 use crate::congestion::{Ack, Controller};
 use crate::recovery::{AckInput, AckOutcome, Transition};
 use crate::wire::{Flags, Segment};
@@ -52,7 +52,7 @@ impl Connection {
             let octets = text_end.distance_from(self.snd.buffer_start);
             self.snd.buffer.advance(octets as usize);
             self.snd.buffer_start = text_end;
-            self.stats.octets_acked += u64::from(octets);
+            self.ledger().stats.octets_acked += u64::from(octets);
         }
         if self.snd.una == self.snd.iss && self.recovery.is_empty() {
             // Nothing to keep for the SYN: many a connection stays idle from here on.
@@ -94,9 +94,7 @@ impl Connection {
     }
 
     fn feed_congestion(&mut self, now: Instant, outcome: &AckOutcome) {
-        if outcome.dsack {
-            self.stats.dsacks += 1;
-        }
+        self.note_ack(outcome);
         match outcome.transition {
             Transition::EnteredRecovery { in_flight } => {
                 self.congestion.on_loss(now, in_flight);
@@ -128,6 +126,25 @@ impl Connection {
         }
     }
 
+    /// What an ACK told, for the counters.
+    fn note_ack(&mut self, outcome: &AckOutcome) {
+        if outcome.dsack {
+            self.note(Happening::Dsack);
+        }
+        if outcome.reordered {
+            self.note(Happening::Reordering);
+        }
+        if matches!(outcome.transition, Transition::EnteredRecovery { .. }) {
+            let sack = self.negotiated.sack;
+            self.note(if sack { Happening::SackRecovery } else { Happening::RenoRecovery });
+        }
+        // The handshake's ACK delivers no text and makes no ledger.
+        if let Some(ledger) = &mut self.ledger {
+            ledger.stats.octets_lost += u64::from(outcome.lost);
+            ledger.rate = outcome.rate.or(ledger.rate);
+        }
+    }
+
     fn after_window_change(&mut self, old: u32) {
         if self.snd.wnd > old {
             self.timers.cancel(Timer::Probe);
@@ -148,6 +165,7 @@ impl Connection {
     pub(super) fn notify_room(&mut self) {
         self.tune_send_buffer();
         if self.snd.buffer.len() <= self.snd.limit / 3 * 2 && self.may_grow() {
+            self.wants_room = false;
             self.notify(Events::WRITABLE);
         }
     }

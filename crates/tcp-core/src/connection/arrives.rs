@@ -3,7 +3,7 @@
 
 use core::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Connection, End, Events, Owed, Phase, Reader, State, Timer, Verdict};
+use super::{Connection, End, Events, Happening, Owed, Phase, Reader, State, Timer, Verdict};
 use crate::error::DropReason;
 use crate::time_wait::{TimeWait, TimeWaitVerdict};
 use crate::wire::{Flags, SackBlock, Segment};
@@ -36,8 +36,10 @@ impl Connection {
             }
         };
         match verdict {
-            Verdict::Accepted => self.stats.segments_in += 1,
-            Verdict::Dropped(_) | Verdict::DroppedReset(_) => self.stats.drops += 1,
+            Verdict::Accepted => self.segments_in += pieces(seg, segment_size),
+            Verdict::Dropped(_) | Verdict::DroppedReset(_) => {
+                self.drops = self.drops.saturating_add(1);
+            }
         }
         self.settle_memory();
         verdict
@@ -52,7 +54,7 @@ impl Connection {
             self.probes = 0;
         }
         self.check_ack(now, &inside)?;
-        self.accept_text(&inside, size)?;
+        self.accept_text(now, &inside, size)?;
         self.accept_fin(now, &inside);
         Continue(())
     }
@@ -253,7 +255,12 @@ impl Connection {
     }
 
     /// Seventh step: the text.
-    fn accept_text(&mut self, s: &InWindow<'_, '_>, size: u16) -> ControlFlow<Verdict> {
+    fn accept_text(
+        &mut self,
+        now: Instant,
+        s: &InWindow<'_, '_>,
+        size: u16,
+    ) -> ControlFlow<Verdict> {
         let Phase::Synchronized(t) = self.phase else { return Continue(()) };
         if s.seg.payload.is_empty() || !t.peer_may_send() {
             return Continue(());
@@ -287,7 +294,7 @@ impl Connection {
             return Break(Verdict::Dropped(DropReason::TooManyRanges));
         }
         self.rcv.nxt += taken.advance;
-        self.stats.octets_in += u64::from(taken.advance);
+        self.note_text(now, s.seg, size, taken.advance, in_order);
         if !in_order || gap_before || text.len() < s.seg.payload.len() {
             // MAY-13 and RFC 5681 4.2: a gap, its filling and a duplicate are told at once.
             self.rcv.ack.now();
@@ -300,9 +307,27 @@ impl Connection {
         Continue(())
     }
 
+    fn note_text(
+        &mut self,
+        now: Instant,
+        seg: &Segment<'_>,
+        size: u16,
+        advance: u32,
+        in_order: bool,
+    ) {
+        let ledger = self.ledger();
+        ledger.stats.octets_in += u64::from(advance);
+        ledger.stats.text_segments_in += pieces(seg, size);
+        ledger.last_text_in = Some(now);
+        if !in_order {
+            self.note(Happening::OutOfOrder);
+        }
+    }
+
     /// The peer's full segments are as large as the largest it has sent, up to our MSS.
     fn learn_segment_size(&mut self, piece: u32) {
-        if piece > self.rcv.segment_size || self.stats.octets_in == 0 {
+        let first = self.ledger.as_ref().is_none_or(|l| l.stats.octets_in == 0);
+        if piece > self.rcv.segment_size || first {
             self.rcv.segment_size = piece.min(self.mss()).max(536);
         }
     }
@@ -390,5 +415,13 @@ impl Connection {
         let record = self.time_wait(now)?;
         self.finish(End::Closed);
         Some(record)
+    }
+}
+
+/// Segments in a packet that the device merged from pieces of `size`, if that is not 0.
+fn pieces(seg: &Segment<'_>, size: u16) -> u64 {
+    match size {
+        0 => 1,
+        size => seg.payload.len().div_ceil(usize::from(size)).max(1) as u64,
     }
 }

@@ -49,7 +49,13 @@ impl Connection {
             events: _,
             last_sent: _,
             last_received: _,
-            stats: _,
+            wants_room: _,
+            offered_zero: _,
+            noted: _,
+            drops: _,
+            segments_in: _,
+            segments_out: _,
+            ledger: _,
         } = self;
         (phase, negotiated, owed, probe, soft_error, reader).hash(h);
         (attempts, probes, probe_backoff, retransmit_first, uncorked).hash(h);

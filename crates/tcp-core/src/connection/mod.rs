@@ -6,6 +6,7 @@ mod arrives;
 #[cfg(feature = "explore")]
 mod canonical;
 mod info;
+mod ledger;
 mod memory;
 mod opening;
 mod phase;
@@ -33,6 +34,7 @@ use crate::send::SendSpace;
 use crate::{Instant, SeqNum, Tuple};
 
 pub use info::{Info, RecoveryState};
+pub use ledger::{Happening, Limit, Limited, Stats};
 pub use opening::OpenParams;
 pub use phase::State;
 pub use plan::SendReason;
@@ -41,6 +43,8 @@ pub use transmit::{Limits, Transmit};
 
 pub(crate) use opening::{PassiveHandshake, SynAckSent, default_mss};
 pub(crate) use transmit::advertised_mss;
+
+use ledger::Ledger;
 
 pub(crate) use phase::{Phase, Step, Teardown};
 pub(crate) use timers::Timers;
@@ -94,7 +98,16 @@ pub struct Connection {
     opened_at: Instant,
     last_sent: Instant,
     last_received: Instant,
-    stats: Stats,
+    /// The application wanted to write more than there was room for.
+    wants_room: bool,
+    /// The window last offered was zero.
+    offered_zero: bool,
+    /// The ledger has something to tell.
+    noted: bool,
+    drops: u32,
+    segments_in: u64,
+    segments_out: u64,
+    ledger: Option<Box<Ledger>>,
 }
 
 /// What the two SYNs agreed on.
@@ -131,27 +144,6 @@ enum Reader {
     /// It has closed: the connection finishes on its own, and new text is answered by a reset
     /// (SHLD-3).
     Gone,
-}
-
-/// Counters of one connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Stats {
-    /// Segments received and accepted.
-    pub segments_in: u64,
-    /// Packets handed out by `poll_transmit` (a super-segment counts once).
-    pub segments_out: u64,
-    /// Octets of text received in order.
-    pub octets_in: u64,
-    /// Octets of text acknowledged by the peer.
-    pub octets_acked: u64,
-    /// Packets retransmitted.
-    pub retransmissions: u64,
-    /// Retransmission time-outs.
-    pub timeouts: u64,
-    /// Segments dropped.
-    pub drops: u64,
-    /// Duplicates the peer reported (RFC 2883).
-    pub dsacks: u64,
 }
 
 /// What happened to a segment.
@@ -276,7 +268,13 @@ impl Connection {
             opened_at: now,
             last_sent: now,
             last_received: now,
-            stats: Stats::default(),
+            wants_room: false,
+            offered_zero: false,
+            noted: false,
+            drops: 0,
+            segments_in: 0,
+            segments_out: 0,
+            ledger: None,
         }
     }
 
@@ -364,7 +362,10 @@ impl Connection {
             return;
         }
         let wait = match self.options().linger2 {
-            Linger2::Never => return self.finish_with_reset(End::Aborted),
+            Linger2::Never => {
+                self.note(Happening::AbortOnLinger);
+                return self.finish_with_reset(End::Aborted);
+            }
             Linger2::Seconds(s) if s > 0 => Duration::from_secs(s.min(LINGER2_MAX).into()),
             Linger2::Stack | Linger2::Seconds(_) => self.config.fin_wait2_timeout,
         };

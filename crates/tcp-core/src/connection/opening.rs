@@ -206,7 +206,9 @@ impl Connection {
         let taken = self.rcv.buffer.insert(self.rcv.nxt, 0, fits).advance;
         self.rcv.nxt += taken;
         self.rcv.edge = self.rcv.edge.max(self.rcv.nxt);
-        self.stats.octets_in += u64::from(taken);
+        if taken > 0 {
+            self.ledger().stats.octets_in += u64::from(taken);
+        }
         if fin && taken as usize == text.len() {
             self.rcv.fin = Some(self.rcv.nxt);
         }

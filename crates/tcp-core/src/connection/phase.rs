@@ -31,6 +31,21 @@ pub enum State {
 }
 
 impl State {
+    /// All states, in the order of RFC 9293 3.3.2.
+    pub const ALL: [State; 11] = [
+        State::Listen,
+        State::SynSent,
+        State::SynReceived,
+        State::Established,
+        State::FinWait1,
+        State::FinWait2,
+        State::CloseWait,
+        State::Closing,
+        State::LastAck,
+        State::TimeWait,
+        State::Closed,
+    ];
+
     /// The name as `ss` and the RFC print it.
     pub const fn name(self) -> &'static str {
         match self {

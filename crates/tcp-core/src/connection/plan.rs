@@ -7,30 +7,30 @@ use crate::receive::Due;
 use crate::send::{Hold, Offer};
 use crate::{SeqNum, wire::Flags};
 
-/// Why a packet is sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum SendReason {
-    /// The SYN of an active open, or its retransmission.
-    Syn,
-    /// The SYN-ACK of a simultaneous open.
-    SynAck,
-    /// New text, possibly with the FIN.
-    Text,
-    /// A FIN without text.
-    Fin,
-    /// Text, FIN or both, again.
-    Retransmission,
-    /// An ACK or window update.
-    Ack,
-    /// An ACK that asks the peer to prove itself, or answers an unacceptable segment.
-    ChallengeAck,
-    /// A zero-window probe.
-    WindowProbe,
-    /// A keepalive probe.
-    KeepaliveProbe,
-    /// The reset of an abort.
-    Reset,
+crate::labels! {
+    /// Why a packet is sent.
+    pub enum SendReason, "StackSent" {
+        /// The SYN of an active open, or its retransmission.
+        Syn,
+        /// The SYN-ACK of a simultaneous open.
+        SynAck,
+        /// New text, possibly with the FIN.
+        Text,
+        /// A FIN without text.
+        Fin,
+        /// Text, FIN or both, again.
+        Retransmission,
+        /// An ACK or window update.
+        Ack,
+        /// An ACK that asks the peer to prove itself, or answers an unacceptable segment.
+        ChallengeAck => "TcpExtTCPChallengeACK",
+        /// A zero-window probe.
+        WindowProbe => "TcpExtTCPWinProbe",
+        /// A keepalive probe.
+        KeepaliveProbe => "TcpExtTCPKeepAlive",
+        /// The reset of an abort.
+        Reset,
+    }
 }
 
 /// One packet, decided but not built.
@@ -46,6 +46,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Segments on the wire.
+    pub(super) fn segments(&self) -> u64 {
+        if self.len > self.mss { self.len.div_ceil(self.mss.max(1)).into() } else { 1 }
+    }
+
     fn bare(reason: SendReason, seq: SeqNum, flags: Flags) -> Plan {
         Plan { reason, seq, len: 0, flags, mss: 0 }
     }

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::{Connection, End, Events, Phase, Probe, Reader, State, Timer};
+use super::{Connection, End, Events, Happening, Phase, Probe, Reader, State, Timer};
 use crate::congestion::Controller;
 use crate::error::IcmpError;
 use crate::{Instant, SeqNum};
@@ -16,7 +16,10 @@ impl Connection {
             match timer {
                 Timer::Retransmit => self.on_retransmit_timeout(now),
                 Timer::Probe => self.on_probe_timeout(),
-                Timer::DelayedAck => self.rcv.ack.now(),
+                Timer::DelayedAck => {
+                    self.note(Happening::DelayedAck);
+                    self.rcv.ack.now();
+                }
                 Timer::Cork => self.uncorked = true,
                 Timer::Keepalive => self.on_keepalive_timeout(now),
                 Timer::UserTimeout => self.give_up(),
@@ -34,7 +37,7 @@ impl Connection {
             return;
         }
         self.attempts += 1;
-        self.stats.timeouts += 1;
+        self.note(Happening::Timeout);
         if self.attempts > self.retry_limit() || self.syn_patience_is_over(now) {
             self.give_up();
             return;
@@ -81,6 +84,7 @@ impl Connection {
     /// R2, the user timeout or keepalive is over. A soft error tells more than a time-out
     /// (RFC 5461 3).
     fn give_up(&mut self) {
+        self.note(Happening::AbortOnTimeout);
         let end = self.soft_error.map_or(End::TimedOut, End::Unreachable);
         self.finish(end);
     }
@@ -120,6 +124,7 @@ impl Connection {
         } else if now < due {
             self.timers.set(Timer::Keepalive, due);
         } else if self.probed_in_vain(now) {
+            self.note(Happening::AbortOnTimeout);
             self.finish_with_reset(End::TimedOut);
         } else {
             self.probes += 1;

@@ -2,7 +2,7 @@
 //! `commit` notes that it was sent (RFC 9293 3.10.2; RFC 6298 5.1).
 
 use super::plan::{Plan, SendReason};
-use super::{Connection, Owed, Phase, Probe, State, Timer};
+use super::{Connection, Happening, Owed, Phase, Probe, RecoveryState, State, Timer};
 use crate::Instant;
 use crate::buffer::Payload;
 use crate::congestion::Controller;
@@ -87,6 +87,9 @@ impl Connection {
                 self.rcv.window_field(step)
             }
         };
+        if plan.reason != SendReason::Reset {
+            self.note_window(window);
+        }
         let segment = Segment {
             src_port: self.tuple.local.port,
             dst_port: self.tuple.remote.port,
@@ -174,7 +177,7 @@ impl Connection {
     }
 
     fn commit(&mut self, now: Instant, plan: &Plan) {
-        self.stats.segments_out += 1;
+        self.segments_out += plan.segments();
         self.note_ack_sent(plan);
         match plan.reason {
             SendReason::Ack | SendReason::ChallengeAck => {}
@@ -214,8 +217,11 @@ impl Connection {
             }
         } else {
             self.recovery.on_retransmitted(now, plan.seq, len);
-            self.stats.retransmissions += 1;
+            self.note_retransmission(plan);
             self.retransmit_first = false;
+        }
+        if plan.len > 0 {
+            self.note_text_sent(now, plan);
         }
         self.last_sent = now;
         // RFC 6298 5.1
@@ -227,12 +233,44 @@ impl Connection {
         }
     }
 
+    fn note_text_sent(&mut self, now: Instant, plan: &Plan) {
+        let ledger = self.ledger();
+        ledger.stats.text_segments_out += plan.segments();
+        ledger.stats.octets_sent += u64::from(plan.len);
+        ledger.last_text_out = Some(now);
+    }
+
+    fn note_retransmission(&mut self, plan: &Plan) {
+        let stats = &mut self.ledger().stats;
+        stats.retransmissions += 1;
+        stats.segments_retransmitted += plan.segments();
+        stats.octets_retransmitted += u64::from(plan.len);
+        let what = if plan.flags.contains(Flags::SYN) {
+            Happening::SynRetransmission
+        } else if self.recovery.state() == RecoveryState::Loss {
+            Happening::SlowStartRetransmission
+        } else {
+            Happening::FastRetransmission
+        };
+        self.note_many(what, plan.segments() as u32);
+    }
+
+    /// A window of zero stops the peer: how often that happens tells of a slow reader.
+    fn note_window(&mut self, window: u16) {
+        let zero = window == 0;
+        if zero != self.offered_zero {
+            self.offered_zero = zero;
+            self.note(if zero { Happening::ToZeroWindow } else { Happening::FromZeroWindow });
+        }
+    }
+
     /// Nothing more goes now: arms the timers that make sure something does later.
     fn settle(&mut self, now: Instant, hold: Hold) {
         self.settle_memory();
         // What recovery has left waits for the congestion window too, whether or not new text does.
         self.snd.cwnd_limited = matches!(hold, Hold::Congestion | Hold::SuperSegment)
             || self.recovery.next_retransmission().is_some();
+        self.note_limit(now, hold);
         let live = matches!(self.phase, Phase::Synchronized(_));
         if !live || self.state() == State::TimeWait {
             return;

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 
 use bytes::Bytes;
 
-use super::{Connection, End, Events, Phase, Reader, State, Timer};
+use super::{Connection, End, Events, Happening, Phase, Reader, State, Timer};
 use crate::Instant;
 use crate::config::{Linger, SocketOptions, buffer_limit};
 use crate::error::{Unreachable, UserError};
@@ -28,8 +28,8 @@ impl Connection {
     /// `WouldBlock` without room, `NotConnected` before the connection is established,
     /// `BrokenPipe` after our close, `Ended` after a failure.
     pub fn write(&mut self, now: Instant, data: &[u8]) -> Result<usize, UserError> {
-        let room = self.room(data.len())?;
-        let n = self.write_affordable(&data[..room.min(data.len())]);
+        let room = self.take_room(data.len())?;
+        let n = self.write_affordable(&data[..room]);
         self.after_write(now, n, data.len())
     }
 
@@ -39,7 +39,7 @@ impl Connection {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn write_bytes(&mut self, now: Instant, data: &mut Bytes) -> Result<usize, UserError> {
-        let n = self.room(data.len())?.min(data.len());
+        let n = self.take_room(data.len())?;
         let n = self.affordable_reference(n);
         self.snd.buffer.write_bytes(data.split_to(n));
         self.after_write(now, n, data.len())
@@ -57,6 +57,16 @@ impl Connection {
     /// Whether the buffer's limit leaves room.
     pub(super) fn has_room(&self) -> bool {
         self.room(1).is_ok()
+    }
+
+    /// How much of `wanted` octets fits, remembering that more was wanted.
+    fn take_room(&mut self, wanted: usize) -> Result<usize, UserError> {
+        let room = self.room(wanted);
+        self.wants_room = match room {
+            Ok(room) => room < wanted,
+            Err(e) => e == UserError::WouldBlock,
+        };
+        Ok(room?.min(wanted))
     }
 
     fn room(&self, wanted: usize) -> Result<usize, UserError> {
@@ -287,6 +297,7 @@ impl Connection {
         if self.rcv.buffer.readable() > 0 {
             // SHLD-3, in CLOSING and LAST-ACK too, where an abort would be silent.
             self.discard_received();
+            self.note(Happening::AbortOnClose);
             self.finish_with_reset(End::Aborted);
             return;
         }

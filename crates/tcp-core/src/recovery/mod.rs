@@ -76,8 +76,30 @@ pub struct AckOutcome {
     pub transition: Transition,
     /// The first block told of octets received twice (RFC 2883): something was sent again in vain.
     pub dsack: bool,
+    /// It showed that something sent later had arrived before something sent once.
+    pub reordered: bool,
+    /// How fast the path delivered what it acknowledged.
+    pub rate: Option<RateSample>,
     /// The state after it.
     pub state: State,
+}
+
+/// Octets delivered from when a segment was sent to when it was acknowledged
+/// (draft-cheng-iccrg-delivery-rate-estimation 3.2, without the send rate).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateSample {
+    /// Octets delivered.
+    pub octets: u32,
+    /// In this time; never zero.
+    pub interval: Duration,
+}
+
+impl RateSample {
+    /// Octets a second.
+    pub fn octets_per_second(&self) -> u64 {
+        let ns = self.interval.as_nanos().max(1);
+        u64::try_from(u128::from(self.octets) * 1_000_000_000 / ns).unwrap_or(u64::MAX)
+    }
 }
 
 /// How an ACK changed the state of recovery.
@@ -210,6 +232,7 @@ impl Recovery {
         self.board.on_cumulative_ack(input.ack, &mut delivery);
         let dsack = input.sack_enabled && self.take_sacks(input, &mut delivery);
         let rtt = self.take_sample(input, &delivery, flight_size);
+        let rate = self.take_rate(input.now, &delivery);
         if dsack && rtt.is_none() {
             self.end_backoff_if_answered(input, &delivery, una);
         }
@@ -227,6 +250,8 @@ impl Recovery {
             rtt,
             transition,
             dsack,
+            reordered: delivery.reordered,
+            rate,
             state: self.state(),
         }
     }
@@ -260,6 +285,16 @@ impl Recovery {
     #[inline]
     pub fn in_flight(&self) -> u32 {
         self.board.in_flight().saturating_sub(self.departed)
+    }
+
+    /// Octets taken as lost and not sent again yet.
+    pub fn lost(&self) -> u32 {
+        self.board.lost()
+    }
+
+    /// Octets that the peer holds beyond a gap.
+    pub fn sacked(&self) -> u32 {
+        self.board.sacked()
     }
 
     /// Whether everything sent has been acknowledged.
@@ -388,6 +423,15 @@ impl Recovery {
         self.rtt.on_sample(rtt, flight_size / delivery.delivered.max(delivery.acked).max(1));
         self.rto.on_sample(&self.rtt);
         Some(rtt)
+    }
+
+    /// A sample shorter than the shortest round trip is of a retransmission whose first copy was
+    /// acknowledged.
+    fn take_rate(&mut self, now: Instant, delivery: &Delivery) -> Option<RateSample> {
+        let (sent, octets) = self.board.on_delivered(delivery)?;
+        let interval = now.since(sent);
+        let least = self.rtt.min().unwrap_or_default().max(Duration::from_nanos(1));
+        (octets > 0 && interval >= least).then_some(RateSample { octets, interval })
     }
 
     /// The ACK moves only now because an earlier one was lost: the peer reports as a duplicate

@@ -30,6 +30,8 @@ pub(super) struct Record {
     pub(super) sent_at: Instant,
     pub(super) start: SeqNum,
     pub(super) end: SeqNum,
+    /// Octets delivered when it was last sent, modulo 2^32.
+    pub(super) delivered_then: u32,
     /// Saturating.
     pub(super) transmissions: u8,
     pub(super) fate: Fate,
@@ -37,7 +39,7 @@ pub(super) struct Record {
     pub(super) delivered: bool,
 }
 
-const _: () = assert!(size_of::<Record>() <= 32);
+const _: () = assert!(size_of::<Record>() <= 24);
 
 impl Record {
     fn len(&self) -> u32 {
@@ -74,6 +76,12 @@ pub(super) struct Delivery {
     pub(super) retransmission_acked: Option<Instant>,
     /// When the newest octet was sent that may serve as RTT sample.
     pub(super) sample: Option<Instant>,
+    /// The newest of what was delivered: when it was sent, and what had been delivered by then.
+    pub(super) newest: Option<(Instant, u32)>,
+    /// Something arrived that was sent once, after something sent later.
+    pub(super) reordered: bool,
+    /// The end of the topmost SACKed record before this ACK.
+    top: Option<SeqNum>,
 }
 
 impl Delivery {
@@ -82,6 +90,8 @@ impl Delivery {
             return;
         }
         self.delivered += record.len();
+        self.newest = self.newest.max(Some((record.sent_at, record.delivered_then)));
+        self.reordered |= !record.retransmitted() && self.top.is_some_and(|t| record.end.before(t));
         // MUST-18, RFC 6298 3 (Karn): what was sent twice measures nothing.
         if !record.retransmitted() {
             self.sample = self.sample.max(Some(record.sent_at));
@@ -100,6 +110,8 @@ pub(super) struct Scoreboard {
     highest_sacked: SeqNum,
     /// The start of the first lost record; meaningful while `lost > 0`.
     first_lost: SeqNum,
+    /// Octets delivered since the connection began, modulo 2^32.
+    delivered: u32,
     /// Below this every record that could be inferred lost has been.
     evaluated: SeqNum,
     /// By how much the bound of the records is lowered.
@@ -125,6 +137,16 @@ impl Scoreboard {
         self.lost
     }
 
+    pub(super) fn sacked(&self) -> u32 {
+        self.sacked
+    }
+
+    /// Counts what an ACK delivered; returns how much was since the newest of it was sent.
+    pub(super) fn on_delivered(&mut self, delivery: &Delivery) -> Option<(Instant, u32)> {
+        self.delivered = self.delivered.wrapping_add(delivery.delivered);
+        delivery.newest.map(|(sent, then)| (sent, self.delivered.wrapping_sub(then)))
+    }
+
     pub(super) fn head(&self) -> Option<&Record> {
         self.records.front()
     }
@@ -144,6 +166,7 @@ impl Scoreboard {
             sent_at: now,
             start,
             end: start + len,
+            delivered_then: self.delivered,
             transmissions: 1,
             fate: Fate::InFlight,
             delivered: false,
@@ -175,6 +198,7 @@ impl Scoreboard {
             r.fate = Fate::InFlight;
             r.transmissions = r.transmissions.saturating_add(1);
             r.sent_at = now;
+            r.delivered_then = self.delivered;
         }
         self.rejoin(from, to + 1);
         self.settle_first_lost();
@@ -198,6 +222,7 @@ impl Scoreboard {
 
     /// Everything before `ack` has arrived.
     pub(super) fn on_cumulative_ack(&mut self, ack: SeqNum, delivery: &mut Delivery) {
+        delivery.top = (self.sacked > 0).then_some(self.highest_sacked);
         while let Some(head) = self.records.front_mut() {
             if ack.at_or_before(head.start) {
                 break;
@@ -396,7 +421,8 @@ impl Scoreboard {
         // The rest are sums over the records and places to go on from.
         let Scoreboard { records, highest_sacked, first_lost: _, evaluated, .. } = self;
         for r in records {
-            let Record { sent_at, start, end, transmissions, fate, delivered } = r;
+            let Record { sent_at, start, end, transmissions, fate, delivered, delivered_then: _ } =
+                r;
             let ago = now.map(|now| now.since(*sent_at));
             (ago, start, end, transmissions, fate, delivered).hash(h);
         }

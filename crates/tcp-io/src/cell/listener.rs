@@ -26,6 +26,7 @@ struct Inner {
     queue: VecDeque<Pending>,
     backlog: usize,
     open: bool,
+    label: Option<Arc<str>>,
     slot: Option<Waker>,
     /// Tasks waiting in `accept`, in the order in which they came: each connection wakes one.
     waiting: VecDeque<(usize, Waker)>,
@@ -57,6 +58,7 @@ impl ListenerCell {
                 queue: VecDeque::new(),
                 backlog,
                 open: true,
+                label: None,
                 slot: None,
                 waiting: VecDeque::new(),
                 next_key: 0,
@@ -163,6 +165,16 @@ impl ListenerCell {
     /// The backlog.
     pub fn backlog(&self) -> usize {
         self.lock().backlog
+    }
+
+    /// What the application calls the listener.
+    pub fn label(&self) -> Option<Arc<str>> {
+        self.lock().label.clone()
+    }
+
+    /// Gives the listener, and what it will accept, a name for tables, or takes it away.
+    pub fn set_label(&self, label: Option<Arc<str>>) {
+        self.lock().label = label;
     }
 
     /// Closes it: wakes every waiting task and returns what nobody accepted.

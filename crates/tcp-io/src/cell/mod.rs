@@ -6,6 +6,7 @@ mod listener;
 mod ready;
 mod waiters;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -28,6 +29,12 @@ pub struct ConnId {
     pub(crate) generation: u32,
 }
 
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.slot, self.generation)
+    }
+}
+
 /// A connection shared between the stack and the tasks that use it.
 #[derive(Debug)]
 pub struct ConnCell {
@@ -46,6 +53,8 @@ struct Inner {
     handle: Handle,
     report: Report,
     hints: Hints,
+    /// What the application calls the connection; boxed, for few have one.
+    label: Option<Box<Arc<str>>>,
 }
 
 /// Whether the application still holds the connection.
@@ -75,6 +84,7 @@ impl ConnCell {
                 handle: Handle::Open,
                 report: Report::Pending,
                 hints: Hints::default(),
+                label: None,
             }),
         })
     }
@@ -104,6 +114,7 @@ impl ConnCell {
         let serviced = Serviced {
             abandoned: inner.handle == Handle::Closed,
             ended: inner.conn.state() == State::Closed,
+            state: inner.conn.state(),
         };
         drop(inner);
         wake.wake_all();
@@ -280,6 +291,34 @@ impl ConnCell {
         self.lock().conn.info()
     }
 
+    /// A snapshot with its spans of time counted up to `now`.
+    pub fn info_at(&self, now: Instant) -> Info {
+        self.lock().conn.info_at(now)
+    }
+
+    /// What the application calls the connection.
+    pub fn label(&self) -> Option<Arc<str>> {
+        self.lock().label.as_deref().cloned()
+    }
+
+    /// Gives the connection a name for tables, or takes it away.
+    pub fn set_label(&self, label: Option<Arc<str>>) {
+        self.lock().label = label.map(Box::new);
+    }
+
+    /// Takes over a listener's label.
+    pub(crate) fn inherit_label(&self, label: Option<Arc<str>>) {
+        if label.is_some() {
+            self.set_label(label);
+        }
+    }
+
+    /// Looks at the connection and its label, for tables.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Connection, Option<&Arc<str>>) -> R) -> R {
+        let inner = self.lock();
+        look(&inner.conn, inner.label.as_deref())
+    }
+
     /// Looks at the connection; for option getters and tables.
     pub fn inspect<R>(&self, look: impl FnOnce(&Connection) -> R) -> R {
         look(&self.lock().conn)
@@ -318,7 +357,7 @@ impl ConnCell {
     }
 
     /// What could be done without waiting, and a stamp for [`spend`](Self::spend).
-    pub fn look(&self) -> (Readiness, u16) {
+    pub fn readiness_seen(&self) -> (Readiness, u16) {
         let inner = self.lock();
         (inner.readiness(), inner.hints.seen())
     }
@@ -434,6 +473,7 @@ pub enum TakenError {
 pub(crate) struct Serviced {
     pub(crate) abandoned: bool,
     pub(crate) ended: bool,
+    pub(crate) state: State,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

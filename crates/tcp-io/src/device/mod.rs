@@ -8,14 +8,19 @@
 //! | a `tokio_tun::Tun` opened by the caller, plain | `tokio_tun` |
 //! | two ends of a wire in memory | `memory` |
 //! | any `Stream` and `Sink` of packets | `stream_sink` |
+//! | another device whose packets are captured | `tap`, written by `capture` |
 
 use std::io;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "pcapng")]
+mod capture;
 mod gso;
 mod memory;
 mod packet;
 mod stream_sink;
+#[cfg(feature = "pcapng")]
+mod tap;
 
 #[cfg(all(any(feature = "tun", feature = "tokio-tun"), target_os = "linux"))]
 mod errors;
@@ -30,10 +35,14 @@ mod tun_builder;
 #[cfg(all(feature = "tun", target_os = "linux"))]
 mod vnet;
 
+#[cfg(feature = "pcapng")]
+pub use capture::{Capture, CaptureGoes, CaptureOptions, Direction, Seen};
 pub use gso::Segments;
 pub use memory::{MemoryDevice, memory_pair, memory_pair_bounded};
 pub use packet::{TxOffload, TxPacket};
 pub use stream_sink::StreamSink;
+#[cfg(feature = "pcapng")]
+pub use tap::{CaptureEnd, CaptureHandle, CaptureStats, Tap};
 #[cfg(all(feature = "tokio-tun", target_os = "linux"))]
 pub use tokio_tun::TokioTunDevice;
 #[cfg(all(feature = "tun", target_os = "linux"))]

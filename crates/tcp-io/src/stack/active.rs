@@ -179,6 +179,7 @@ impl Stack {
     fn succeed(&mut self, t: &Tuple) -> Option<SeqNum> {
         let slot = self.time_wait.find(t)?;
         let least = self.time_wait.get(slot)?.successor_isn();
+        self.counters.time_wait_recycled += 1;
         self.remove_time_wait(slot);
         Some(least)
     }

@@ -5,31 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tcp_core::config::SocketOptions;
-use tcp_core::connection::{Deadline, Info, State};
+use tcp_core::connection::{Info, State};
 use tcp_core::error::UserError;
-use tcp_core::{Endpoint, Instant, Tuple};
+use tcp_core::{Instant, Tuple};
 
 use super::{ListenerId, Stack};
 use crate::cell::{AcceptError, ConnCell, ConnId, TakenError};
-
-/// One line of the table of connections.
-#[derive(Clone, Debug)]
-pub struct ConnectionRow {
-    /// Our end; for a listener, what it listens on.
-    pub local: Endpoint,
-    /// The peer's end; none for a listener.
-    pub remote: Option<Endpoint>,
-    /// The state.
-    pub state: State,
-    /// Octets that wait to be read; for a listener, connections that wait to be accepted.
-    pub receive_queue: usize,
-    /// Octets not acknowledged; for a listener, its backlog.
-    pub send_queue: usize,
-    /// Deadlines that are set, with their names.
-    pub timers: Vec<Deadline>,
-    /// Details of a connection.
-    pub info: Option<Info>,
-}
 
 impl Stack {
     /// The next connection of a listener's accept queue.
@@ -125,6 +106,11 @@ impl Stack {
         self.cell(id).ok().map(ConnCell::info)
     }
 
+    /// A snapshot of a connection with its spans of time counted up to `now`.
+    pub fn info_at(&self, now: Instant, id: ConnId) -> Option<Info> {
+        self.cell(id).ok().map(|c| c.info_at(now))
+    }
+
     /// Options of a connection.
     pub fn options(&self, id: ConnId) -> Option<SocketOptions> {
         self.cell(id).ok().map(|c| c.inspect(|c| c.options().clone()))
@@ -172,37 +158,6 @@ impl Stack {
         self.wheel.len()
     }
 
-    /// Everything there is, as a table: listeners, half-open records, connections, TIME-WAIT.
-    pub fn connections(&self) -> Vec<ConnectionRow> {
-        let mut rows = self.listeners.rows();
-        rows.extend(self.half_open.iter().map(|e| {
-            let timer = Deadline {
-                at: e.record.deadline(),
-                timer: tcp_core::connection::Timer::Retransmit,
-            };
-            record_row(&e.record.tuple, State::SynReceived, timer)
-        }));
-        rows.extend(self.connections.iter().filter(|e| e.reachable).map(|e| {
-            e.cell.inspect(|c| {
-                let info = c.info();
-                ConnectionRow {
-                    local: info.tuple.local,
-                    remote: Some(info.tuple.remote),
-                    state: info.state,
-                    receive_queue: info.receive_queue,
-                    send_queue: info.send_queue,
-                    timers: c.deadlines().collect(),
-                    info: Some(info),
-                }
-            })
-        }));
-        rows.extend(self.time_wait.iter().map(|r| {
-            let timer = Deadline { at: r.expires, timer: tcp_core::connection::Timer::TimeWait };
-            record_row(&r.tuple, State::TimeWait, timer)
-        }));
-        rows
-    }
-
     /// Closes everything: listeners go, and connections close in order, or are reset if text is
     /// unread. Drain the stack until [`connection_count`](Self::connection_count) is 0 or
     /// patience ends; then [`abort_all`](Self::abort_all).
@@ -222,17 +177,5 @@ impl Stack {
         for c in cells {
             c.abort();
         }
-    }
-}
-
-fn record_row(tuple: &Tuple, state: State, timer: Deadline) -> ConnectionRow {
-    ConnectionRow {
-        local: tuple.local,
-        remote: Some(tuple.remote),
-        state,
-        receive_queue: 0,
-        send_queue: 0,
-        timers: vec![timer],
-        info: None,
     }
 }

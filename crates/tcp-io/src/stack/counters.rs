@@ -1,124 +1,173 @@
-//! How often did what happen? The counters of a stack; each dropped packet counts under a reason.
+//! How often did what happen? The counters of a stack, each declared once with its meaning and
+//! Linux's name for it (`netstat -s`, `nstat`; RFC 4022 for the group Tcp). Each dropped packet
+//! counts under a reason.
 
+use tcp_core::connection::{Happening, SendReason};
 use tcp_core::error::DropReason;
 
-/// Why an IP packet went no further.
+tcp_core::labels! {
+    /// Why an IP packet went no further.
+    pub enum PacketDrop, "StackPacketDrop" {
+        /// Not a whole IPv4 or IPv6 packet, or its header checksum is wrong.
+        Malformed => "IpInHdrErrors",
+        /// Not for an address of this stack.
+        NotForUs => "IpInAddrErrors",
+        /// From an address that no host can have (MUST-63).
+        BadSource,
+        /// To a broadcast or multicast address (MUST-57).
+        NotUnicast,
+        /// A fragment.
+        Fragment,
+        /// A protocol that the stack does not speak.
+        Protocol => "IpInUnknownProtos",
+        /// The TCP or ICMP checksum is wrong (MUST-3).
+        Checksum,
+        /// Not a TCP header.
+        BadSegment,
+        /// For a connection or port that does not exist; answered by a reset.
+        NoConnection,
+        /// A SYN while the half-open table is full.
+        SynQueueFull => "TcpExtTCPReqQFullDrop",
+        /// A SYN or last ACK while the accept queue is full.
+        AcceptQueueFull => "TcpExtListenOverflows",
+        /// More connections than the stack may hold.
+        TooManyConnections,
+        /// An ICMP error that does not quote a segment in flight (RFC 5927 4).
+        IcmpNotBelieved,
+        /// ICMP source quench (MUST-55), or a kind without a use.
+        IcmpIgnored,
+        /// Our own answer, dropped since the queue of answers is full.
+        AnswerQueueFull,
+        /// For a TIME-WAIT record, which has no answer to it.
+        InTimeWait,
+        /// An ACK for a listener whose SYN cookie is forged, too old, or another connection's;
+        /// answered by a reset.
+        BadCookie,
+        /// A SYN cookie that has made a connection before; answered by a reset.
+        UsedCookie,
+    }
+}
+
+/// Declares the plain counters with the table that names them.
+macro_rules! counters {
+    (
+        $(#[$attribute:meta])*
+        pub struct $Counters:ident {
+            $( $(#[doc = $meaning:literal])+ pub $field:ident: u64 $(=> $nstat:literal)?, )+
+            { $($rest:tt)* }
+        }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Clone, Debug, Default)]
+        pub struct $Counters {
+            $( $(#[doc = $meaning])+ pub $field: u64, )+
+            $($rest)*
+        }
+
+        impl $Counters {
+            fn plain(&self) -> impl Iterator<Item = CounterRow> {
+                [$( CounterRow {
+                    name: counters!(@name $field $(, $nstat)?),
+                    meaning: concat!($($meaning),+).trim_ascii(),
+                    value: self.$field,
+                } ),+].into_iter()
+            }
+        }
+    };
+    (@name $field:ident, $nstat:literal) => { $nstat };
+    (@name $field:ident) => { concat!("Stack.", stringify!($field)) };
+}
+
+counters! {
+    /// Counters since the stack's start. A new one is a field here, or a label of
+    /// [`PacketDrop`], [`DropReason`], [`SendReason`] or [`Happening`], and shows everywhere.
+    pub struct Counters {
+        /// IP packets received; a merged super-segment counts once.
+        pub packets_in: u64 => "IpInReceives",
+        /// IP packets handed out.
+        pub packets_out: u64 => "IpOutRequests",
+        /// Connections opened by us.
+        pub active_opens: u64 => "TcpActiveOpens",
+        /// Handshakes completed as a server.
+        pub passive_opens: u64 => "TcpPassiveOpens",
+        /// Attempts, of either side, that ended before the handshake was complete.
+        pub attempt_fails: u64 => "TcpAttemptFails",
+        /// Connections that ended in ESTABLISHED or CLOSE-WAIT: reset, aborted or given up.
+        pub established_resets: u64 => "TcpEstabResets",
+        /// TCP segments received, bad ones included; of a merged super-segment, each.
+        pub segments_in: u64 => "TcpInSegs",
+        /// TCP segments received with a wrong checksum (MUST-3).
+        pub checksum_errors: u64 => "TcpInCsumErrors",
+        /// SYNs that made a half-open record.
+        pub syns: u64 => "StackHalfOpens",
+        /// SYN-ACKs sent again.
+        pub syn_ack_retransmissions: u64 => "StackSynAckRetransmissions",
+        /// Half-open records given up.
+        pub half_open_timeouts: u64 => "StackHalfOpenTimeouts",
+        /// SYN cookies sent.
+        pub syn_cookies_sent: u64 => "TcpExtSyncookiesSent",
+        /// SYN cookies that came back good.
+        pub syn_cookies_received: u64 => "TcpExtSyncookiesRecv",
+        /// ACKs that brought no good SYN cookie while one was expected.
+        pub syn_cookies_failed: u64 => "TcpExtSyncookiesFailed",
+        /// Half-open records that a reset of the peer ended.
+        pub half_open_resets: u64 => "TcpExtEmbryonicRsts",
+        /// Resets that answered a segment for nobody, or for a connection that rejects it.
+        pub resets_out: u64 => "StackResetAnswers",
+        /// Connections that ended in a failure.
+        pub failures: u64 => "StackFailures",
+        /// TIME-WAIT records whose quiet time ended.
+        pub time_wait_ended: u64 => "TcpExtTW",
+        /// TIME-WAIT records whose place a new connection took (RFC 6191).
+        pub time_wait_recycled: u64 => "TcpExtTWRecycled",
+        /// Connections that skipped TIME-WAIT since the table was full.
+        pub time_wait_overflow: u64 => "TcpExtTCPTimeWaitOverflow",
+        /// Closed connections that were reset since there were too many (`max_orphans`).
+        pub orphans_reset: u64 => "StackOrphansReset",
+        /// ICMP echo requests answered.
+        pub echoes: u64 => "IcmpOutEchoReps",
+        {
+            /// Segments that answer without a connection: SYN-ACKs, resets, ACKs of records.
+            bare_segments: u64,
+            packets: [u64; PacketDrop::COUNT],
+            segments: [u64; DropReason::COUNT],
+            sends: [u64; SendReason::COUNT],
+            happenings: [u64; Happening::COUNT],
+        }
+    }
+}
+
+/// One counter, for tables.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-#[non_exhaustive]
-pub enum PacketDrop {
-    /// Not a whole IPv4 or IPv6 packet, or its header checksum is wrong.
-    Malformed,
-    /// Not for an address of this stack.
-    NotForUs,
-    /// From an address that no host can have (MUST-63).
-    BadSource,
-    /// To a broadcast or multicast address (MUST-57).
-    NotUnicast,
-    /// A fragment.
-    Fragment,
-    /// A protocol that the stack does not speak.
-    Protocol,
-    /// The TCP or ICMP checksum is wrong (MUST-3).
-    Checksum,
-    /// Not a TCP header.
-    BadSegment,
-    /// For a connection or port that does not exist; answered by a reset.
-    NoConnection,
-    /// A SYN while the half-open table is full.
-    SynQueueFull,
-    /// A SYN or last ACK while the accept queue is full.
-    AcceptQueueFull,
-    /// More connections than the stack may hold.
-    TooManyConnections,
-    /// An ICMP error that does not quote a segment in flight (RFC 5927 4).
-    IcmpNotBelieved,
-    /// ICMP source quench (MUST-55), or a kind without a use.
-    IcmpIgnored,
-    /// Our own answer, dropped since the queue of answers is full.
-    AnswerQueueFull,
-    /// For a TIME-WAIT record, which has no answer to it.
-    InTimeWait,
-    /// An ACK for a listener whose SYN cookie is forged, too old, or another connection's;
-    /// answered by a reset.
-    BadCookie,
-    /// A SYN cookie that has made a connection before; answered by a reset.
-    UsedCookie,
-}
-
-impl PacketDrop {
-    /// Number of reasons.
-    pub const COUNT: usize = PacketDrop::UsedCookie as usize + 1;
-
-    /// All reasons, in the order of their counters.
-    pub const ALL: [PacketDrop; PacketDrop::COUNT] = [
-        PacketDrop::Malformed,
-        PacketDrop::NotForUs,
-        PacketDrop::BadSource,
-        PacketDrop::NotUnicast,
-        PacketDrop::Fragment,
-        PacketDrop::Protocol,
-        PacketDrop::Checksum,
-        PacketDrop::BadSegment,
-        PacketDrop::NoConnection,
-        PacketDrop::SynQueueFull,
-        PacketDrop::AcceptQueueFull,
-        PacketDrop::TooManyConnections,
-        PacketDrop::IcmpNotBelieved,
-        PacketDrop::IcmpIgnored,
-        PacketDrop::AnswerQueueFull,
-        PacketDrop::InTimeWait,
-        PacketDrop::BadCookie,
-        PacketDrop::UsedCookie,
-    ];
-}
-
-/// Counters since the stack's start.
-#[derive(Clone, Debug, Default)]
-pub struct Counters {
-    /// IP packets received; a merged super-segment counts once.
-    pub packets_in: u64,
-    /// IP packets handed out.
-    pub packets_out: u64,
-    /// Connections opened by us.
-    pub active_opens: u64,
-    /// Handshakes completed as a server.
-    pub passive_opens: u64,
-    /// SYNs that made a half-open record.
-    pub syns: u64,
-    /// SYN-ACKs sent again.
-    pub syn_ack_retransmissions: u64,
-    /// Half-open records given up.
-    pub half_open_timeouts: u64,
-    /// SYN cookies sent. Linux: `SyncookiesSent`.
-    pub syn_cookies_sent: u64,
-    /// SYN cookies that came back good. Linux: `SyncookiesRecv`.
-    pub syn_cookies_received: u64,
-    /// ACKs that brought no good SYN cookie while one was expected. Linux: `SyncookiesFailed`.
-    pub syn_cookies_failed: u64,
-    /// Resets sent.
-    pub resets_out: u64,
-    /// Connections that ended in a failure.
-    pub failures: u64,
-    /// Connections that skipped TIME-WAIT since the table was full.
-    pub time_wait_overflow: u64,
-    /// Closed connections that were reset since there were too many (`max_orphans`).
-    pub orphans_reset: u64,
-    /// ICMP echo requests answered.
-    pub echoes: u64,
-    packets: [u64; PacketDrop::COUNT],
-    segments: [u64; DropReason::COUNT],
+pub struct CounterRow {
+    /// As Linux's `nstat` names it, its group first (`TcpActiveOpens`, `TcpExtTCPTimeouts`); what
+    /// Linux has no counter for begins with `Stack`.
+    pub name: &'static str,
+    /// What it counts.
+    pub meaning: &'static str,
+    /// How often it happened since the start.
+    pub value: u64,
 }
 
 impl Counters {
     pub(crate) fn drop_packet(&mut self, why: PacketDrop) {
         self.packets[why as usize] += 1;
-        tracing::trace!(?why, "packet dropped");
     }
 
     pub(crate) fn drop_segment(&mut self, why: DropReason) {
         self.segments[why as usize] += 1;
-        tracing::trace!(?why, "segment dropped");
+    }
+
+    pub(crate) fn sent(&mut self, reason: SendReason, segments: u64) {
+        self.sends[reason as usize] += segments;
+    }
+
+    pub(crate) fn answered(&mut self) {
+        self.bare_segments += 1;
+    }
+
+    pub(crate) fn happened(&mut self, what: Happening, times: u32) {
+        self.happenings[what as usize] += u64::from(times);
     }
 
     /// Packets dropped for a reason.
@@ -131,8 +180,111 @@ impl Counters {
         self.segments[why as usize]
     }
 
+    /// Segments that connections sent for a reason.
+    pub fn sends(&self, reason: SendReason) -> u64 {
+        self.sends[reason as usize]
+    }
+
+    /// How often something happened to connections.
+    pub fn happenings(&self, what: Happening) -> u64 {
+        self.happenings[what as usize]
+    }
+
     /// All drops together.
     pub fn total_drops(&self) -> u64 {
         self.packets.iter().chain(&self.segments).sum()
+    }
+
+    /// One counter by the name that [`rows`](Self::rows) gives it; none if there is no such name.
+    pub fn by_name(&self, name: &str) -> Option<u64> {
+        self.rows().find(|r| r.name == name).map(|r| r.value)
+    }
+
+    /// All counters, each name once.
+    pub fn rows(&self) -> impl Iterator<Item = CounterRow> + '_ {
+        let packets =
+            PacketDrop::ALL.iter().map(|l| (l.nstat(), l.meaning(), self.packet_drops(*l)));
+        let segments =
+            DropReason::ALL.iter().map(|l| (l.nstat(), l.meaning(), self.segment_drops(*l)));
+        let sends = SendReason::ALL.iter().map(|l| (l.nstat(), l.meaning(), self.sends(*l)));
+        let happenings =
+            Happening::ALL.iter().map(|l| (l.nstat(), l.meaning(), self.happenings(*l)));
+        let labelled = packets.chain(segments).chain(sends).chain(happenings);
+        let labelled = labelled.map(|(name, meaning, value)| CounterRow { name, meaning, value });
+        self.plain().chain(self.sums()).chain(labelled)
+    }
+
+    /// What Linux counts as one and the stack as several.
+    fn sums(&self) -> impl Iterator<Item = CounterRow> {
+        let again = self.sends(SendReason::Retransmission)
+            + self.happenings(Happening::SynRetransmission)
+            + self.syn_ack_retransmissions;
+        let all = self.sends.iter().sum::<u64>() + self.bare_segments;
+        let drops = |all: &[PacketDrop]| all.iter().map(|d| self.packet_drops(*d)).sum::<u64>();
+        [
+            ("TcpOutSegs", "Segments sent, but for retransmissions.", all.saturating_sub(again)),
+            ("TcpRetransSegs", "Segments retransmitted, SYNs and SYN-ACKs included.", again),
+            (
+                "TcpInErrs",
+                "Segments received that were no segments, or with a wrong checksum.",
+                self.checksum_errors + drops(&[PacketDrop::BadSegment]),
+            ),
+            ("TcpOutRsts", "Resets sent.", self.resets_out + self.sends(SendReason::Reset)),
+            (
+                "TcpExtTCPSynRetrans",
+                "SYNs and SYN-ACKs retransmitted.",
+                self.happenings(Happening::SynRetransmission) + self.syn_ack_retransmissions,
+            ),
+            (
+                "TcpExtListenDrops",
+                "SYNs and last ACKs that a listener turned away, for whatever reason.",
+                drops(&[
+                    PacketDrop::SynQueueFull,
+                    PacketDrop::AcceptQueueFull,
+                    PacketDrop::TooManyConnections,
+                ]),
+            ),
+        ]
+        .into_iter()
+        .map(|(name, meaning, value)| CounterRow { name, meaning, value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_counter_has_a_name_of_its_own_and_a_meaning() {
+        let counters = Counters::default();
+        let mut names = HashSet::new();
+        for row in counters.rows() {
+            assert!(names.insert(row.name), "{} twice", row.name);
+            assert!(row.meaning.ends_with('.'), "{row:?}");
+            let group = ["Ip", "Icmp", "Tcp", "Stack"].iter().any(|g| row.name.starts_with(g));
+            assert!(group, "{row:?}");
+        }
+        assert!(names.len() > 50 && names.contains("TcpActiveOpens"));
+    }
+
+    #[test]
+    fn a_reason_is_found_under_its_name() {
+        let mut counters = Counters::default();
+        counters.drop_packet(PacketDrop::AcceptQueueFull);
+        counters.drop_packet(PacketDrop::NoConnection);
+        counters.drop_segment(DropReason::Paws);
+        for (name, value) in [
+            ("TcpExtListenOverflows", 1),
+            ("TcpExtListenDrops", 1),
+            ("StackPacketDropNoConnection", 1),
+            ("TcpExtPAWSEstab", 1),
+            ("TcpExtTW", 0),
+        ] {
+            assert_eq!(counters.by_name(name), Some(value), "{name}");
+        }
+        assert_eq!(counters.by_name("TcpExtNothing"), None);
+        assert_eq!(counters.total_drops(), 3);
     }
 }

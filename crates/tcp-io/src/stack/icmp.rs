@@ -8,6 +8,7 @@ use tcp_core::wire::checksum::{self, Sum};
 use tcp_core::{Endpoint, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
+use super::observe::Cause;
 use super::tables::Owner;
 use super::{Stack, ip};
 use crate::device::TxPacket;
@@ -105,8 +106,9 @@ impl Stack {
             return Err(PacketDrop::IcmpNotBelieved);
         };
         let Some(cell) = self.connections.cell(id) else { return Ok(()) };
-        let believed = cell.service_quietly(|c| c.on_icmp(seq, error));
+        let (believed, state) = cell.service_quietly(|c| (c.on_icmp(seq, error), c.state()));
         self.activate(id);
+        self.note_state(id, state, Cause::Icmp);
         if believed { Ok(()) } else { Err(PacketDrop::IcmpNotBelieved) }
     }
 }

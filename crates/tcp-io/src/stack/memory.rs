@@ -110,13 +110,13 @@ impl Stack {
             return;
         }
         let from = self.budget.sweep.unwrap_or(0);
-        for (_, e) in self.connections.range(from, BATCH) {
+        for e in (from..from + BATCH).filter_map(|place| self.connections.at(place)) {
             e.cell.service_quietly(|c| {
                 c.relieve();
             });
         }
         let next = from + BATCH;
-        if next < self.connections.slots_end() {
+        if next < self.connections.places() {
             self.budget.sweep = Some(next);
         } else {
             self.budget.sweep = None;

@@ -11,9 +11,11 @@ mod icmp;
 mod ip;
 mod listen_options;
 mod memory;
+mod observe;
 mod passive;
 mod ports;
 mod receive;
+mod rows;
 mod service;
 mod syn_queue;
 mod tables;
@@ -37,12 +39,12 @@ use crate::device::TxPacket;
 use crate::wheel::TimerWheel;
 
 pub use active::{ConnectOptions, OpenError};
-pub use calls::ConnectionRow;
 pub use config::{Cidr, CidrError, StackConfig, TimeWaitReuse};
-pub use counters::{Counters, PacketDrop};
+pub use counters::{CounterRow, Counters, PacketDrop};
 pub use listen_options::{ListenError, ListenOptions};
 pub use passive::ListenerId;
 pub use ports::{BindError, BindOptions};
+pub use rows::{ConnectionRow, Cursor, Filter, RunningTimer, SLICE_PLACES, SLICE_ROWS, Summary};
 pub use tcp_core::listen::SynCookies;
 
 use cookies::Cookies;
@@ -110,6 +112,8 @@ pub struct Stack {
     loopback: VecDeque<TxPacket>,
     counters: Counters,
     budget: Budget,
+    /// The last time that the stack was told of, for tables.
+    told: Instant,
 }
 
 impl Stack {
@@ -140,6 +144,7 @@ impl Stack {
             loopback: VecDeque::new(),
             counters: Counters::default(),
             budget: Budget::new(config.memory),
+            told: now,
             config,
         }
     }
@@ -166,6 +171,7 @@ impl Stack {
 
     /// Time has come to `now`: handles every deadline that has passed.
     pub fn on_deadline(&mut self, now: Instant) {
+        self.told = now;
         while let Some(token) = self.wheel.pop_expired(now) {
             match token {
                 Token::Connection(id) => self.connection_timeout(now, id),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use slab::Slab;
 use tcp_core::config::{SocketOptions, TcpConfig};
-use tcp_core::connection::{Connection, OpenParams, State};
+use tcp_core::connection::{Connection, OpenParams};
 use tcp_core::error::DropReason;
 use tcp_core::listen::{Admission, Backlog, Completion, HalfOpen};
 use tcp_core::wire::{Flags, Segment};
@@ -14,9 +14,10 @@ use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
 use super::counters::PacketDrop;
 use super::ports::{BindOptions, Bound};
+use super::rows::listener_row;
 use super::syn_queue::SynQueue;
 use super::tables::{ConnEntry, Owner};
-use super::{ConnectionRow, ListenError, ListenOptions, Stack};
+use super::{ConnectionRow, Filter, ListenError, ListenOptions, Stack, observe};
 use crate::cell::{ConnCell, ListenerCell};
 
 /// Names a listener of one stack.
@@ -93,17 +94,17 @@ impl Listeners {
         self.by_port.values().flatten().copied().collect()
     }
 
-    pub(super) fn rows(&self) -> Vec<ConnectionRow> {
-        let row = |(_, l): (usize, &Listener)| ConnectionRow {
-            local: l.cell.local(),
-            remote: None,
-            state: State::Listen,
-            receive_queue: l.cell.queued(),
-            send_queue: l.cell.backlog(),
-            timers: Vec::new(),
-            info: None,
-        };
-        self.slots.iter().map(row).collect()
+    pub(super) fn row(&self, place: usize, filter: &Filter) -> Option<ConnectionRow> {
+        let l = self.slots.get(place)?;
+        listener_row(&l.cell, l.queue.len(), filter)
+    }
+
+    pub(super) fn places(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
     }
 }
 
@@ -212,7 +213,7 @@ impl Stack {
         }
         if !seg.flags.intersects(Flags::SYN | Flags::ACK | Flags::RST) {
             // RFC 9293 3.10.7.2, fourth: neither request nor answer to one; as Linux, no reset.
-            self.counters.drop_segment(DropReason::NoAck);
+            self.drop_segment(tuple, seg, DropReason::NoAck);
             return Ok(());
         }
         if self.may_be_cookie(now, id, seg) {
@@ -255,6 +256,7 @@ impl Stack {
         let answer = record.syn_ack(now, &tcp);
         self.queue_half_open(listener, record);
         self.counters.syns += 1;
+        observe::request_received(tuple);
         self.answer_as(tuple, answer, &tcp.options);
     }
 
@@ -322,7 +324,10 @@ impl Stack {
         let mtu = self.mtu_to(&tuple);
         let cell = self.insert_connection(Connection::from_half_open(now, record, mtu, tcp));
         self.counters.passive_opens += 1;
-        let result = self.for_connection(now, cell.id(), &tuple, seg, piece);
+        let id = cell.id();
+        cell.inherit_label(queue.label());
+        observe::established(id, &tuple);
+        let result = self.for_connection(now, id, &tuple, seg, piece);
         if let Err(cell) = queue.push(cell) {
             cell.abort();
         }
@@ -333,7 +338,7 @@ impl Stack {
     pub(super) fn insert_connection(&mut self, mut conn: Connection) -> Arc<ConnCell> {
         self.budget.admit(&mut conn);
         let id = self.connections.vacant();
-        let tuple = conn.tuple();
+        let (tuple, state) = (conn.tuple(), conn.state());
         let cell = ConnCell::new(id, conn, self.ready.clone());
         let entry = ConnEntry {
             cell: cell.clone(),
@@ -342,6 +347,7 @@ impl Stack {
             reachable: true,
             orphan: false,
             awaits_memory: false,
+            state,
         };
         self.connections.insert(entry);
         self.demux.insert(&tuple, Owner::Connection(id));

@@ -12,8 +12,9 @@ use tcp_core::{Endpoint, Instant, Tuple, reset};
 
 use super::counters::PacketDrop;
 use super::ip::IpOptions;
+use super::observe::Cause;
 use super::tables::Owner;
-use super::{Stack, ip};
+use super::{Stack, ip, observe};
 use crate::cell::ConnId;
 use crate::device::{RxChecksum, TxPacket};
 
@@ -47,9 +48,11 @@ impl Stack {
     }
 
     fn receive_from(&mut self, now: Instant, bytes: &[u8], origin: Origin) {
+        self.told = now;
         self.counters.packets_in += 1;
         if let Err(why) = self.dispatch(now, bytes, origin) {
             self.counters.drop_packet(why);
+            observe::packet_dropped(bytes, why);
         }
     }
 
@@ -93,9 +96,13 @@ impl Stack {
         if from.checksum == RxChecksum::Unknown
             && !checksum::verify(p.src, p.dst, ip::TCP, p.payload)
         {
+            self.counters.segments_in += 1;
+            self.counters.checksum_errors += 1;
             return Err(PacketDrop::Checksum);
         }
-        let seg = Segment::parse(p.payload).map_err(|_| PacketDrop::BadSegment)?;
+        let parsed = Segment::parse(p.payload).map_err(|_| PacketDrop::BadSegment);
+        self.counters.segments_in += pieces(&parsed, from.piece);
+        let seg = parsed?;
         let tuple = Tuple {
             local: Endpoint::new(p.dst, seg.dst_port),
             remote: Endpoint::new(p.src, seg.src_port),
@@ -138,18 +145,19 @@ impl Stack {
                 _ => self.for_listener(now, tuple, seg),
             };
         }
-        let verdict = cell.service_quietly(|c| c.on_segment(now, seg, piece));
+        let (verdict, state) = cell.service_quietly(|c| (c.on_segment(now, seg, piece), c.state()));
         self.activate(id);
+        self.note_state(id, state, Cause::Segment(seg.flags));
         match verdict {
             Verdict::Accepted => {}
-            Verdict::Dropped(why) => self.counters.drop_segment(why),
+            Verdict::Dropped(why) => self.drop_segment(tuple, seg, why),
             Verdict::DroppedReset(DropReason::Ended) => {
                 // It ended within this batch: the segment is for whoever comes next.
                 self.detach(id);
                 return self.for_listener(now, tuple, seg);
             }
             Verdict::DroppedReset(why) => {
-                self.counters.drop_segment(why);
+                self.drop_segment(tuple, seg, why);
                 self.send_reset(tuple, seg);
             }
         }
@@ -168,11 +176,11 @@ impl Stack {
         let listener = e.listener;
         let Some(tcp) = self.listeners.tcp(listener).cloned() else { return Ok(()) };
         match e.record.on_segment(now, seg, &tcp) {
-            HalfOpenVerdict::Ignore(why) => self.counters.drop_segment(why),
+            HalfOpenVerdict::Ignore(why) => self.drop_segment(tuple, seg, why),
             HalfOpenVerdict::SynAck => self.send_syn_ack_again(now, slot, &tcp),
             HalfOpenVerdict::Ack(why) => {
-                self.counters.drop_segment(why);
                 let s = e.record.ack(now, &tcp);
+                self.drop_segment(tuple, seg, why);
                 self.answer_as(tuple, s, &tcp.options);
             }
             HalfOpenVerdict::Reset(why) => {
@@ -185,10 +193,13 @@ impl Stack {
                     self.take_half_open(slot);
                     return self.on_cookie(now, listener, tuple, seg);
                 }
-                self.counters.drop_segment(why);
+                self.drop_segment(tuple, seg, why);
                 self.send_reset(tuple, seg);
             }
             HalfOpenVerdict::Remove => {
+                self.counters.half_open_resets += 1;
+                self.counters.attempt_fails += 1;
+                observe::request_ended(tuple, "reset by the peer");
                 self.take_half_open(slot);
             }
             HalfOpenVerdict::Establish => return self.promote(now, slot, tuple, seg, piece),
@@ -205,24 +216,43 @@ impl Stack {
     pub(super) fn send_reset(&mut self, tuple: &Tuple, seg: &Segment<'_>) {
         if let Some(r) = reset::reply_to(seg) {
             self.counters.resets_out += 1;
+            observe::reset_sent(tuple, seg);
             self.answer_bare(tuple, r);
         }
     }
 
+    pub(super) fn drop_segment(&mut self, tuple: &Tuple, seg: &Segment<'_>, why: DropReason) {
+        self.counters.drop_segment(why);
+        observe::segment_dropped(tuple, seg, why);
+    }
+
     pub(super) fn answer_bare(&mut self, tuple: &Tuple, s: Segment<'static>) {
-        let packet = ip::build_bare(tuple, s, self.ip_options());
-        self.answer(packet);
+        let options = self.ip_options();
+        self.answer_with(tuple, s, options);
     }
 
     /// An answer with the IP options of its listener.
     pub(super) fn answer_as(&mut self, tuple: &Tuple, s: Segment<'static>, o: &SocketOptions) {
         let o = IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class };
-        self.answer(ip::build_bare(tuple, s, o));
+        self.answer_with(tuple, s, o);
+    }
+
+    fn answer_with(&mut self, tuple: &Tuple, s: Segment<'static>, options: IpOptions) {
+        self.counters.answered();
+        self.answer(ip::build_bare(tuple, s, options));
     }
 
     /// Whether a segment may open a connection: a SYN and nothing against it.
     pub(super) fn is_request(seg: &Segment<'_>) -> bool {
         seg.flags.contains(Flags::SYN) && !seg.flags.intersects(Flags::ACK | Flags::RST)
+    }
+}
+
+/// Segments in a packet that the device merged from pieces of `size`, if that is not 0.
+fn pieces<E>(segment: &Result<Segment<'_>, E>, size: u16) -> u64 {
+    match segment {
+        Ok(s) if size > 0 => s.payload.len().div_ceil(usize::from(size)).max(1) as u64,
+        _ => 1,
     }
 }
 

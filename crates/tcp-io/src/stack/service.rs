@@ -3,13 +3,14 @@
 
 use tcp_core::Instant;
 use tcp_core::buffer::Payload;
-use tcp_core::connection::{Connection, Transmit};
+use tcp_core::connection::{Connection, State, Transmit};
 use tcp_core::error::End;
 use tcp_core::time_wait::TimeWait;
 
 use super::ip::{self, IpOptions};
+use super::observe::{Cause, Sent};
 use super::tables::{Armed, Owner, Token};
-use super::{Stack, TURN};
+use super::{Stack, TURN, observe};
 use crate::cell::{ConnId, Serviced};
 use crate::device::TxPacket;
 
@@ -24,6 +25,7 @@ struct Turn {
 impl Stack {
     /// Hands packets to `sink` until it returns `false` or nothing is left to send.
     pub fn transmit(&mut self, now: Instant, sink: &mut dyn FnMut(TxPacket) -> bool) {
+        self.told = now;
         self.take_ready();
         let mut out = Vec::new();
         loop {
@@ -121,13 +123,21 @@ impl Stack {
         let looped = self.is_local(cell.tuple().remote.ip);
         let limits = if looped { Default::default() } else { self.limits };
         let offload = self.config.checksum_offload || looped;
+        let (counters, mut sent) = (&mut self.counters, Vec::new());
         let (turn, serviced) = cell.service(|c| {
-            take_turn(now, c, &limits, &mut |c, t, p| {
+            let turn = take_turn(now, c, &limits, &mut |c, t, p| {
+                counters.sent(t.reason, segments(t));
+                Sent::note(t, &mut sent);
                 let o = c.options();
                 let o = IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class };
                 out.push(ip::build(&c.tuple(), t, p, o, offload));
-            })
+            });
+            c.take_happenings(&mut |what, times| counters.happened(what, times));
+            turn
         });
+        for s in sent {
+            s.tell(id, &cell.tuple());
+        }
         if turn.more {
             self.activate(id);
         }
@@ -138,6 +148,8 @@ impl Stack {
     }
 
     fn after_turn(&mut self, id: ConnId, turn: &Turn, serviced: &Serviced) {
+        let state = if turn.time_wait.is_some() { State::TimeWait } else { serviced.state };
+        self.note_state(id, state, Cause::Turn);
         if let Some(record) = turn.time_wait {
             self.detach(id);
             self.insert_time_wait(record);
@@ -192,8 +204,16 @@ impl Stack {
         e.timer = None;
         let cell = e.cell.clone();
         // Events wait for the turn that follows, so that packets and wake-ups go together.
-        cell.service_quietly(|c| c.on_timeout(now));
+        let (due, state) = cell.service_quietly(|c| {
+            let due = c.poll_timeout().filter(|d| d.at <= now).map(|d| d.timer);
+            c.on_timeout(now);
+            (due, c.state())
+        });
         self.activate(id);
+        if due.is_some() {
+            observe::timed_out(id, &cell.tuple(), due);
+        }
+        self.note_state(id, state, Cause::Timeout(due));
     }
 
     /// The demultiplexer and the wheel forget the connection; the application may still hold it.
@@ -204,6 +224,8 @@ impl Stack {
         }
         if std::mem::take(&mut e.reachable) {
             let (tuple, end) = (e.cell.tuple(), e.cell.end());
+            let state = e.state;
+            self.connections.population.leave(state);
             if let Some(end) = end.filter(|e| *e != End::Closed) {
                 self.counters.failures += 1;
                 tracing::debug!(?tuple, ?end, "connection failed");
@@ -217,6 +239,11 @@ impl Stack {
         self.detach(id);
         self.connections.remove(id);
     }
+}
+
+/// Segments of a packet, once the device has cut it.
+fn segments(t: &Transmit) -> u64 {
+    t.gso_size.map_or(1, |size| u64::from(t.payload_len.div_ceil(u32::from(size.max(1)))))
 }
 
 /// Drains one connection for at most `TURN` packets.

@@ -9,7 +9,7 @@ use tcp_core::listen::{HalfOpen, HalfOpenTimeout};
 use tcp_core::{Instant, Tuple};
 
 use super::tables::{Armed, Key, Keyed, Token};
-use super::{ListenerId, Stack};
+use super::{ListenerId, Stack, observe};
 
 /// Deadlines after the same wait stand in one list, which is sorted as it grows: the waits double
 /// sixteen times at most.
@@ -75,8 +75,9 @@ impl HalfOpens {
         self.slots.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &HalfOpenEntry> {
-        self.slots.iter().map(|(_, e)| e)
+    /// No slot at or beyond this is taken.
+    pub(super) fn places(&self) -> usize {
+        self.slots.capacity()
     }
 
     pub(super) fn get(&self, slot: u32) -> Option<&HalfOpenEntry> {
@@ -244,7 +245,10 @@ impl Stack {
             HalfOpenTimeout::SynAck => self.send_syn_ack_again(now, slot, &tcp),
             HalfOpenTimeout::Remove => {
                 self.counters.half_open_timeouts += 1;
-                self.take_half_open(slot);
+                self.counters.attempt_fails += 1;
+                if let Some(gone) = self.take_half_open(slot) {
+                    observe::request_ended(&gone.tuple, "no answer");
+                }
             }
         }
     }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 use slab::Slab;
+use tcp_core::connection::State;
 use tcp_core::{Instant, Tuple};
 
 use super::ListenerId;
+use super::observe::Population;
 use crate::cell::{ConnCell, ConnId};
 use crate::wheel::TimerKey;
 
@@ -139,6 +141,8 @@ pub(super) struct ConnEntry {
     pub(super) awaits_memory: bool,
     /// The demultiplexer still points here.
     pub(super) reachable: bool,
+    /// As the stack saw it last.
+    pub(super) state: State,
     /// The application has let go of it, and it is counted as an orphan.
     pub(super) orphan: bool,
 }
@@ -147,6 +151,8 @@ pub(super) struct ConnEntry {
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     slots: Slab<ConnEntry>,
+    /// Those that the demultiplexer points to.
+    pub(super) population: Population,
     generation: u32,
     orphans: usize,
 }
@@ -158,6 +164,7 @@ impl Connections {
     }
 
     pub(super) fn insert(&mut self, entry: ConnEntry) {
+        self.population.enter(entry.state);
         self.slots.insert(entry);
     }
 
@@ -191,17 +198,12 @@ impl Connections {
         self.orphans
     }
 
-    /// The connections in `count` slots from slot `from` on.
-    pub(super) fn range(
-        &self,
-        from: usize,
-        count: usize,
-    ) -> impl Iterator<Item = (usize, &ConnEntry)> {
-        (from..from + count).filter_map(|slot| Some((slot, self.slots.get(slot)?)))
+    /// What stands at a place of the table, for going through it in parts.
+    pub(super) fn at(&self, place: usize) -> Option<&ConnEntry> {
+        self.slots.get(place)
     }
 
-    /// No slot at or beyond this is taken.
-    pub(super) fn slots_end(&self) -> usize {
+    pub(super) fn places(&self) -> usize {
         self.slots.capacity()
     }
 

@@ -12,7 +12,7 @@ use tcp_core::{Instant, Tuple};
 
 use super::counters::PacketDrop;
 use super::tables::{Key, Keyed, Token};
-use super::{Stack, TimeWaitReuse};
+use super::{Stack, TimeWaitReuse, observe};
 use crate::wheel::TimerKey;
 
 /// No record.
@@ -48,8 +48,9 @@ impl TimeWaits {
         self.slots.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &TimeWait> {
-        self.slots.iter().map(|(_, e)| &e.record)
+    /// No slot at or beyond this is taken.
+    pub(super) fn places(&self) -> usize {
+        self.slots.capacity()
     }
 
     pub(super) fn find(&self, tuple: &Tuple) -> Option<u32> {
@@ -151,6 +152,7 @@ impl Stack {
     pub(super) fn insert_time_wait(&mut self, record: TimeWait) {
         if self.time_wait.len() >= self.config.max_time_wait {
             self.counters.time_wait_overflow += 1;
+            observe::time_wait_refused(&record);
             return;
         }
         self.ports.hold_connection(record.tuple.local.port);
@@ -170,6 +172,7 @@ impl Stack {
         self.time_wait.timer = None;
         while self.time_wait.first_end().is_some_and(|at| at <= now) {
             if let Some(record) = self.time_wait.remove(self.time_wait.first) {
+                self.counters.time_wait_ended += 1;
                 self.ports.release_connection(record.tuple.local.port);
             }
         }
@@ -207,6 +210,7 @@ impl Stack {
                 Some(listener) => {
                     // A request that is turned away costs the record nothing.
                     self.admit_successor(listener)?;
+                    self.counters.time_wait_recycled += 1;
                     self.remove_time_wait(slot);
                     self.insert_half_open(now, listener, tuple, seg, Some(least));
                 }

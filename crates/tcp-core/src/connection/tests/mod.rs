@@ -15,6 +15,7 @@ mod options;
 mod pair;
 mod resets;
 mod retransmission;
+mod seeing;
 mod sending;
 mod states;
 mod timestamps;

@@ -115,7 +115,7 @@ fn dropped(why: PacketDrop) -> (Rig, Vec<u8>) {
 
 #[test]
 fn every_reason_to_drop_a_packet_counts_once() {
-    for why in PacketDrop::ALL {
+    for &why in PacketDrop::ALL {
         let (mut rig, bad) = dropped(why);
         let before = (rig.drops(why), rig.stack.counters().total_drops());
         rig.put(&bad);
@@ -128,7 +128,7 @@ fn every_reason_to_drop_a_packet_counts_once() {
 
 #[test]
 fn all_reasons_stand_at_their_counter() {
-    for (i, why) in PacketDrop::ALL.into_iter().enumerate() {
+    for (i, &why) in PacketDrop::ALL.iter().enumerate() {
         assert_eq!(why as usize, i);
     }
 }
@@ -201,7 +201,7 @@ fn refused(why: DropReason) -> (Rig, Vec<u8>) {
 
 #[test]
 fn every_reason_to_drop_a_segment_counts_once() {
-    for why in DropReason::ALL {
+    for &why in DropReason::ALL {
         if why == DropReason::Ended {
             // Never counted by a stack: what comes for a connection that has ended within the
             // batch is for whoever comes next, as if it had come later.

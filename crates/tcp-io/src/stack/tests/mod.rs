@@ -18,6 +18,7 @@ mod loopback;
 mod memory;
 mod orphans;
 mod peer;
+mod seeing;
 mod sharing;
 mod source_ports;
 mod time_waits;

@@ -1,0 +1,340 @@
+//! What do a status server and its clients say? One JSON value a line; spans of time are in
+//! milliseconds, lengths in octets. Fields may be added; a reader ignores what it does not know.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tcp_core::connection::{Info, State};
+use tcp_io::stack::{Cidr, ConnectionRow, Counters, Filter, Summary as StackSummary};
+
+/// What a client asks for.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "get", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Question {
+    /// The table of connections; answered by one or more [`Reply::Rows`].
+    Connections {
+        /// Which of them.
+        #[serde(default)]
+        filter: RowFilter,
+    },
+    /// All counters; answered by [`Reply::Counters`].
+    Counters,
+    /// How many are in which state; answered by [`Reply::Summary`].
+    Summary,
+}
+
+/// Which rows are wanted; see [`Filter`].
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RowFilter {
+    /// Names of states as the RFC writes them (`CLOSE-WAIT`); none: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<String>,
+    /// Ports of either end; none: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<u16>,
+    /// The local network, such as `10.0.0.0/8`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local: Option<String>,
+    /// The peer's network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+    /// The application's label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+impl RowFilter {
+    /// The filter it describes.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn to_filter(&self) -> Result<Filter, String> {
+        let mut filter = Filter::new();
+        for name in &self.states {
+            let known = State::ALL.into_iter().find(|s| s.name().eq_ignore_ascii_case(name));
+            filter = filter.state(known.ok_or_else(|| format!("`{name}` is not a state"))?);
+        }
+        for port in &self.ports {
+            filter = filter.port(*port);
+        }
+        let network = |text: &String| text.parse::<Cidr>().map_err(|e| e.to_string());
+        if let Some(text) = &self.local {
+            filter = filter.local(network(text)?);
+        }
+        if let Some(text) = &self.remote {
+            filter = filter.remote(network(text)?);
+        }
+        if let Some(label) = &self.label {
+            filter = filter.label(label.as_str());
+        }
+        Ok(filter)
+    }
+}
+
+/// One line of an answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Reply {
+    /// A part of the table of connections.
+    Rows {
+        /// The rows.
+        rows: Vec<Row>,
+        /// Whether another line follows.
+        more: bool,
+    },
+    /// All counters.
+    Counters {
+        /// The counters, each name once.
+        counters: Vec<CounterValue>,
+    },
+    /// How many are in which state.
+    Summary(Summary),
+    /// The question was not understood, or cannot be answered.
+    Error {
+        /// Why.
+        message: String,
+    },
+}
+
+/// A row of the table of connections; see [`ConnectionRow`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// The stack's name for the connection.
+    pub id: Option<String>,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The peer's end; none for a listener.
+    pub remote: Option<SocketAddr>,
+    /// The state's name by the RFC.
+    pub state: String,
+    /// Octets to read, or connections to accept.
+    pub receive_queue: usize,
+    /// Octets not acknowledged, or a listener's backlog.
+    pub send_queue: usize,
+    /// A listener's half-open records.
+    pub half_open: usize,
+    /// Deadlines, the earliest first.
+    pub timers: Vec<TimerLeft>,
+    /// How often what is outstanding was sent again.
+    pub attempts: u32,
+    /// The application's label.
+    pub label: Option<String>,
+    /// Its application has let go of it.
+    pub orphan: bool,
+    /// What only a connection has.
+    pub details: Option<Details>,
+}
+
+/// A deadline.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TimerLeft {
+    /// The timer's name.
+    pub name: String,
+    /// Milliseconds until it runs out.
+    pub remaining_ms: f64,
+}
+
+/// A counter.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CounterValue {
+    /// Its name as `nstat` prints it.
+    pub name: String,
+    /// What it counts.
+    pub meaning: String,
+    /// How often.
+    pub value: u64,
+}
+
+/// How many are in which state.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// Each state, also those in which nothing is.
+    pub states: Vec<StateCount>,
+    /// Connections whose application has let go.
+    pub orphans: u32,
+}
+
+/// How many are in a state.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StateCount {
+    /// The state's name.
+    pub state: String,
+    /// How many.
+    pub count: u32,
+}
+
+/// Declares [`Details`] with where each value comes from.
+macro_rules! details {
+    ($( $(#[doc = $meaning:literal])+ $field:ident: $kind:ty = |$info:ident| $value:expr, )+) => {
+        /// What only a connection has; see [`Info`] for each.
+        #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+        pub struct Details {
+            $( $(#[doc = $meaning])+ pub $field: $kind, )+
+        }
+
+        impl From<&Info> for Details {
+            fn from(info: &Info) -> Details {
+                Details { $( $field: { let $info = info; $value }, )+ }
+            }
+        }
+    };
+}
+
+details! {
+    /// Both sides permit SACK.
+    sack: bool = |i| i.negotiated.sack,
+    /// Both sides send timestamps.
+    timestamps: bool = |i| i.negotiated.timestamps,
+    /// The peer's and our window scale, if both offered one.
+    window_scale: Option<(u8, u8)> = |i| i
+        .negotiated
+        .window_scaling
+        .then_some((i.send_scale, i.receive_scale)),
+    /// Payload of a full segment we send.
+    send_mss: u32 = |i| i.send_mss,
+    /// Size of the peer's segments.
+    receive_mss: u32 = |i| i.receive_mss,
+    /// The MSS we offered.
+    advertised_mss: u32 = |i| i.advertised_mss,
+    /// The path MTU.
+    path_mtu: u32 = |i| i.path_mtu,
+    /// Smoothed round trip.
+    rtt_ms: f64 = |i| ms(i.rtt),
+    /// Its variation.
+    rtt_variation_ms: f64 = |i| ms(i.rtt_variation),
+    /// The least round trip.
+    min_rtt_ms: f64 = |i| ms(i.min_rtt),
+    /// Retransmission time-out.
+    rto_ms: f64 = |i| ms(i.rto),
+    /// How often it has doubled.
+    backoff: u8 = |i| i.backoff,
+    /// Unanswered probes.
+    probes: u32 = |i| i.probes,
+    /// The congestion control.
+    congestion: String = |i| i.congestion.to_owned(),
+    /// What recovery does.
+    recovery: String = |i| format!("{:?}", i.recovery).to_lowercase(),
+    /// Congestion window.
+    congestion_window: u32 = |i| i.congestion_window,
+    /// Slow-start threshold; none before the first loss.
+    slow_start_threshold: Option<u32> = |i| {
+        Some(i.slow_start_threshold).filter(|t| *t != u32::MAX)
+    },
+    /// The peer's window.
+    send_window: u32 = |i| i.send_window,
+    /// The window we offer.
+    receive_window: u32 = |i| i.receive_window,
+    /// Sent and not acknowledged.
+    outstanding: u32 = |i| i.outstanding,
+    /// Written and never sent.
+    not_sent: u32 = |i| i.not_sent,
+    /// Held by the peer beyond a gap.
+    sacked: u32 = |i| i.sacked,
+    /// Taken as lost.
+    lost: u32 = |i| i.lost,
+    /// Arrived ahead of its turn.
+    out_of_order: usize = |i| i.out_of_order,
+    /// Octets a second of late.
+    delivery_rate: u64 = |i| i.delivery_rate,
+    /// Limit of the send buffer.
+    send_buffer: usize = |i| i.send_buffer,
+    /// Limit of the receive buffer.
+    receive_buffer: usize = |i| i.receive_buffer,
+    /// Memory of both buffers.
+    memory: usize = |i| i.memory,
+    /// Since it began.
+    age_ms: f64 = |i| ms(i.age),
+    /// Since text was sent.
+    since_text_sent_ms: Option<f64> = |i| i.since_text_sent.map(ms),
+    /// Since text was received.
+    since_text_received_ms: Option<f64> = |i| i.since_text_received.map(ms),
+    /// Since a segment was received.
+    since_ack_received_ms: f64 = |i| ms(i.since_ack_received),
+    /// Something was outstanding.
+    busy_ms: f64 = |i| ms(i.limited.busy),
+    /// The peer's window limited.
+    receive_window_limited_ms: f64 = |i| ms(i.limited.receive_window),
+    /// The send buffer limited.
+    send_buffer_limited_ms: f64 = |i| ms(i.limited.send_buffer),
+    /// The congestion window limited.
+    congestion_window_limited_ms: f64 = |i| ms(i.limited.congestion_window),
+    /// Segments received.
+    segments_in: u64 = |i| i.stats.segments_in,
+    /// Segments sent.
+    segments_out: u64 = |i| i.stats.segments_out,
+    /// Segments with text received.
+    text_segments_in: u64 = |i| i.stats.text_segments_in,
+    /// Segments with text sent.
+    text_segments_out: u64 = |i| i.stats.text_segments_out,
+    /// Octets received in order.
+    octets_in: u64 = |i| i.stats.octets_in,
+    /// Octets sent, retransmissions included.
+    octets_sent: u64 = |i| i.stats.octets_sent,
+    /// Octets acknowledged.
+    octets_acked: u64 = |i| i.stats.octets_acked,
+    /// Octets sent again.
+    octets_retransmitted: u64 = |i| i.stats.octets_retransmitted,
+    /// Segments sent again.
+    segments_retransmitted: u64 = |i| i.stats.segments_retransmitted,
+    /// Retransmission time-outs.
+    timeouts: u64 = |i| i.stats.timeouts,
+    /// Fast recoveries.
+    recoveries: u64 = |i| i.stats.recoveries,
+    /// Duplicates that the peer reported.
+    dsacks: u64 = |i| i.stats.dsacks,
+    /// ACKs that showed reordering.
+    reorderings: u64 = |i| i.stats.reorderings,
+    /// Segments dropped.
+    drops: u64 = |i| i.stats.drops,
+}
+
+fn ms(d: Duration) -> f64 {
+    // Microseconds are enough, and short to write.
+    d.as_micros() as f64 / 1_000.0
+}
+
+impl From<ConnectionRow> for Row {
+    fn from(r: ConnectionRow) -> Row {
+        let mut timers: Vec<TimerLeft> = r
+            .timers
+            .iter()
+            .map(|t| TimerLeft { name: t.timer.name().to_owned(), remaining_ms: ms(t.remaining) })
+            .collect();
+        timers.sort_by(|a, b| a.remaining_ms.total_cmp(&b.remaining_ms));
+        Row {
+            id: r.id.map(|id| id.to_string()),
+            local: r.local_addr(),
+            remote: r.peer_addr(),
+            state: r.state.name().to_owned(),
+            receive_queue: r.receive_queue,
+            send_queue: r.send_queue,
+            half_open: r.half_open,
+            timers,
+            attempts: r.attempts,
+            label: r.label.map(|l| l.to_string()),
+            orphan: r.orphan,
+            details: r.info.as_deref().map(Details::from),
+        }
+    }
+}
+
+impl From<&Counters> for Reply {
+    fn from(c: &Counters) -> Reply {
+        let value = |r: tcp_io::stack::CounterRow| CounterValue {
+            name: r.name.to_owned(),
+            meaning: r.meaning.to_owned(),
+            value: r.value,
+        };
+        Reply::Counters { counters: c.rows().map(value).collect() }
+    }
+}
+
+impl From<StackSummary> for Summary {
+    fn from(s: StackSummary) -> Summary {
+        let count =
+            |state: State| StateCount { state: state.name().to_owned(), count: s.count(state) };
+        Summary { states: State::ALL.into_iter().map(count).collect(), orphans: s.orphans }
+    }
+}

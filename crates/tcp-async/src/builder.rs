@@ -9,7 +9,7 @@ use tcp_core::Instant;
 use tcp_core::config::TcpConfig;
 use tcp_io::device::{Capabilities, Device};
 use tcp_io::reactor::Reactor;
-use tcp_io::stack::{Cidr, CidrError, Stack, StackConfig};
+use tcp_io::stack::{Cidr, CidrError, Routes, Stack, StackConfig};
 
 use crate::net::{DEFAULT_GRACE, Net};
 
@@ -70,6 +70,13 @@ impl Builder {
     /// Adds a checked address.
     pub fn cidr(mut self, cidr: Cidr) -> Builder {
         self.config.addresses.push(cidr);
+        self
+    }
+
+    /// Says what lies behind the device, beside the networks of the addresses. Default:
+    /// everything. Connecting to anything else fails with `NetworkUnreachable`.
+    pub fn routes(mut self, routes: Routes) -> Builder {
+        self.config.routes = routes;
         self
     }
 

@@ -66,6 +66,6 @@ pub use tcp_core::connection::{
     Happening, Info, Limit, Limited, RecoveryState, SendReason, State, Stats, Timer,
 };
 pub use tcp_io::stack::{
-    Cidr, ConnectionRow, CounterRow, Counters, Filter, ListenOptions, PacketDrop, RunningTimer,
-    StackConfig, Summary, SynCookies, TimeWaitReuse,
+    Cidr, ConnectionRow, CounterRow, Counters, Filter, ListenOptions, Network, PacketDrop, Routes,
+    RunningTimer, StackConfig, Summary, SynCookies, TimeWaitReuse,
 };

@@ -122,6 +122,18 @@ impl Net {
         self.handle.inspect(|s| s.config().addresses.clone())
     }
 
+    /// Adds an address at run time; wildcard listeners take it at once. Returns whether it is new.
+    pub fn add_address(&self, cidr: Cidr) -> bool {
+        self.handle.with_stack(|s, _| s.add_address(cidr))
+    }
+
+    /// Removes an address at run time. As on Linux nothing is aborted: its connections and
+    /// listeners stay, but no packet reaches or leaves them until it is added again or their
+    /// patience ends. Returns whether it was there.
+    pub fn remove_address(&self, ip: std::net::IpAddr) -> bool {
+        self.handle.with_stack(|s, _| s.remove_address(ip))
+    }
+
     /// The name of the device, if it has one.
     pub fn device_name(&self) -> Option<&str> {
         self.handle.device_name()

@@ -159,7 +159,25 @@ impl TcpStream {
         self.set_option(|o| o.cork = cork);
     }
 
-    /// Traffic class: Diffserv field and ECN bits of our packets (MUST-48).
+    /// The TTL or hop limit below which arriving packets are dropped; 0: none is (`IP_MINTTL`).
+    pub fn min_ttl(&self) -> u8 {
+        self.option(|o| o.min_hop_limit)
+    }
+
+    /// Drops packets that arrive with a smaller TTL or hop limit (`IP_MINTTL`,
+    /// `IPV6_MINHOPCOUNT`). With 255 at both ends, and [`set_ttl(255)`](Self::set_ttl), only
+    /// neighbours on the link can speak to this connection (RFC 5082).
+    pub fn set_min_ttl(&self, ttl: u8) {
+        self.set_option(|o| o.min_hop_limit = ttl);
+    }
+
+    /// Traffic class: Diffserv field and ECN bits of our packets (MUST-48); the type of service
+    /// of IPv4 (`IP_TOS`) and the traffic class of IPv6 (`IPV6_TCLASS`).
+    pub fn traffic_class(&self) -> u8 {
+        self.option(|o| o.traffic_class)
+    }
+
+    /// Sets the traffic class of our packets from now on (MUST-48).
     pub fn set_traffic_class(&self, class: u8) {
         self.set_option(|o| o.traffic_class = class);
     }

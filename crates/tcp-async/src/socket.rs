@@ -211,6 +211,34 @@ impl TcpSocket {
         Ok(())
     }
 
+    /// TTL or hop limit of our packets from the first SYN on, accepted connections included.
+    pub fn ttl(&self) -> u8 {
+        self.lock().options.hop_limit
+    }
+
+    /// Sets the TTL or hop limit of our packets (MUST-49).
+    ///
+    /// # Errors
+    /// `InvalidInput` for 0.
+    pub fn set_ttl(&self, ttl: u8) -> io::Result<()> {
+        if ttl == 0 {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        self.lock().options.hop_limit = ttl;
+        Ok(())
+    }
+
+    /// The TTL or hop limit below which arriving packets are dropped; 0: none is.
+    pub fn min_ttl(&self) -> u8 {
+        self.lock().options.min_hop_limit
+    }
+
+    /// Drops packets that arrive with a smaller TTL or hop limit, SYNs to a listener included
+    /// (`IP_MINTTL`; RFC 5082).
+    pub fn set_min_ttl(&self, ttl: u8) {
+        self.lock().options.min_hop_limit = ttl;
+    }
+
     /// The IPv6 traffic class of our packets.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use common::{ADDR, net, on_both, pair, pattern};
-use tcp_async::{Keepalive, Linger2, TcpSocket};
+use tcp_async::{Keepalive, Linger2, Net, TcpSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
@@ -125,5 +125,50 @@ fn accepted_streams_inherit_what_was_set_before_listening() {
         let (server, _) = listener.accept().await.unwrap();
         assert!(server.nodelay().unwrap());
         assert!(server.keepalive().is_some());
+    });
+}
+
+// MUST-48, MUST-49, RFC 5082
+#[test]
+fn hop_limits_and_traffic_classes_are_told_and_inherited() {
+    on_both(|| async {
+        let net = net();
+        let socket = TcpSocket::on(&net, true);
+        assert_eq!((socket.ttl(), socket.min_ttl()), (64, 0));
+        assert_eq!(socket.set_ttl(0).unwrap_err().kind(), ErrorKind::InvalidInput);
+        socket.set_ttl(255).unwrap();
+        socket.set_min_ttl(9);
+        socket.set_tos_v4(0xb8).unwrap();
+        socket.bind((ADDR.parse::<std::net::IpAddr>().unwrap(), 80).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let client = net.connect((ADDR, 80)).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        assert_eq!((server.ttl().unwrap(), server.min_ttl()), (255, 9));
+        assert_eq!((server.traffic_class(), client.traffic_class()), (0xb8, 0));
+        client.set_min_ttl(3);
+        client.set_traffic_class(0x20);
+        assert_eq!((client.min_ttl(), client.traffic_class()), (3, 0x20));
+    });
+}
+
+#[test]
+fn what_no_route_reaches_is_an_unreachable_network() {
+    on_both(|| async {
+        let net = Net::builder()
+            .address("10.0.0.1/24")
+            .routes(tcp_async::Routes::Only(vec![]))
+            .loopback()
+            .unwrap();
+        for to in ["8.8.8.8:80", "[2001:db8::1]:80"] {
+            let error = net.connect(to).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NetworkUnreachable);
+        }
+        assert!(net.add_address("10.0.0.7/24".parse().unwrap()));
+        let listener = net.listen("10.0.0.7:80").await.unwrap();
+        let _client = net.connect("10.0.0.7:80").await.unwrap();
+        listener.accept().await.unwrap();
+        assert!(net.remove_address("10.0.0.7".parse().unwrap()));
+        let gone = net.listen("10.0.0.7:81").await.unwrap_err();
+        assert_eq!(gone.kind(), ErrorKind::AddrNotAvailable);
     });
 }

@@ -2,7 +2,11 @@
 //! default and Linux's value. A stack shares one [`TcpConfig`]; what an application may change on
 //! one connection stands in [`SocketOptions`].
 
+mod path_mtu;
+
 use core::time::Duration;
+
+pub use path_mtu::{MtuProbing, PathMtuConfig};
 
 /// The built-in congestion controllers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,6 +87,8 @@ pub struct TcpConfig {
     /// Soft ICMP errors end an active open at once, as on Linux (RFC 5461 4.1). Off: they are
     /// only reported, and the SYN's retries decide (MUST-56 to the letter).
     pub soft_errors_end_connect: bool,
+    /// Path MTU discovery, by ICMP and by probing.
+    pub path_mtu: PathMtuConfig,
     /// Congestion control of new connections.
     pub congestion: Algorithm,
     /// What new connections start with.
@@ -115,6 +121,7 @@ impl Default for TcpConfig {
             challenge_limit: 10,
             challenge_period: Duration::from_secs(5),
             soft_errors_end_connect: true,
+            path_mtu: PathMtuConfig::default(),
             congestion: Algorithm::Cubic,
             options: SocketOptions::default(),
         }
@@ -224,6 +231,9 @@ pub struct SocketOptions {
     pub receive_buffer: Option<usize>,
     /// TTL or hop limit of our packets (MUST-49). Linux: 64.
     pub hop_limit: u8,
+    /// Packets that arrive with a smaller TTL or hop limit are dropped (`IP_MINTTL`; the security
+    /// mechanism of RFC 5082). Linux: 0, none.
+    pub min_hop_limit: u8,
     /// Traffic class: the Diffserv field and ECN bits of our packets (MUST-48, SHLD-21).
     pub traffic_class: u8,
     /// Soft errors are reported (SHLD-20 lets the application switch this off).
@@ -252,6 +262,7 @@ impl Default for SocketOptions {
             send_buffer: None,
             receive_buffer: None,
             hop_limit: 64,
+            min_hop_limit: 0,
             traffic_class: 0,
             report_soft_errors: true,
         }

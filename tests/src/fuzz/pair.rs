@@ -206,7 +206,8 @@ impl World {
 
     fn icmp(&mut self, who: Who, error: IcmpError) {
         let seq = self.side(who).said.last_text;
-        self.side(who).conn().map(|c| c.on_icmp(seq, error));
+        let now = self.now;
+        self.side(who).conn().map(|c| c.on_icmp(now, seq, error));
     }
 
     fn take(&mut self, who: Who, k: u8) -> Option<Packet> {

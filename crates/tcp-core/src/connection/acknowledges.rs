@@ -59,6 +59,7 @@ impl Connection {
             self.recovery.release_memory();
         }
         self.snd.una = ack;
+        self.note_path_progress(ack);
         // Keeps up, so that it is never 2^31 behind and taken for something ahead.
         self.snd.small_end = self.snd.small_end.max(ack);
         self.attempts = 0;
@@ -85,7 +86,7 @@ impl Connection {
             self.recovery.release_burst();
             self.timers.cancel(Timer::Retransmit);
         } else {
-            self.timers.set(Timer::Retransmit, now + self.recovery.rto().current());
+            self.arm_retransmit(now);
         }
         match self.options().user_timeout {
             Some(t) if self.has_undelivered() => self.timers.set(Timer::UserTimeout, now + t),
@@ -96,11 +97,12 @@ impl Connection {
     fn feed_congestion(&mut self, now: Instant, outcome: &AckOutcome) {
         self.note_ack(outcome);
         match outcome.transition {
+            Transition::EnteredRecovery { .. } if self.is_probe_loss(now, outcome) => {}
             Transition::EnteredRecovery { in_flight } => {
                 self.congestion.on_loss(now, in_flight);
                 self.retransmit_first = true;
                 // RFC 6298 5.3 restarts the timer on progress only; a fast retransmission is one.
-                self.timers.set(Timer::Retransmit, now + self.recovery.rto().current());
+                self.arm_retransmit(now);
             }
             Transition::PartialAck { .. } => {
                 // RFC 6582 3.2 step 3: without SACK, a partial ACK lets its segment go at once.

@@ -18,6 +18,7 @@ impl Connection {
     /// * the congestion window never limits them, as it can't when all text is less than a segment;
     /// * challenge ACKs are not limited, and neither auto-tuning nor keepalive is on;
     /// * the text at a sequence number is always the same, as a function of its number;
+    /// * what ICMP or a search has found out about the path does not expire, if times are left out;
     /// * the application sees every event, and does not look at counters.
     pub fn canonical<H: Hasher>(&self, now: Option<Instant>, h: &mut H) {
         // Without `..`: a new field has to be thought about.
@@ -61,7 +62,7 @@ impl Connection {
         (attempts, probes, probe_backoff, retransmit_first, uncorked).hash(h);
         let opening = matches!(phase, Phase::SynSent | Phase::SynReceived);
         now.filter(|_| opening).map(|now| now.since(*opened_at)).hash(h);
-        snd.canonical(h);
+        snd.canonical(now, h);
         rcv.canonical(h);
         recovery.canonical(now, h);
         for d in timers.iter() {
@@ -76,7 +77,7 @@ impl Connection {
 }
 
 impl SendSpace {
-    fn canonical<H: Hasher>(&self, h: &mut H) {
+    fn canonical<H: Hasher>(&self, now: Option<Instant>, h: &mut H) {
         let SendSpace {
             una,
             nxt,
@@ -87,7 +88,7 @@ impl SendSpace {
             wl2,
             shift,
             peer_mss,
-            mtu,
+            path,
             buffer,
             buffer_start,
             fin_queued,
@@ -95,7 +96,8 @@ impl SendSpace {
             limit: _,
             cwnd_limited: _,
         } = self;
-        (una, nxt, iss, wnd, max_wnd, wl1, wl2, shift, peer_mss, mtu).hash(h);
+        (una, nxt, iss, wnd, max_wnd, wl1, wl2, shift, peer_mss).hash(h);
+        path.canonical(now, h);
         (buffer.len(), buffer_start, fin_queued, small_end).hash(h);
     }
 }

@@ -6,6 +6,8 @@ use super::{Connection, Limited, Negotiated, Reader, State, Stats};
 use crate::congestion::Controller;
 use crate::{Instant, Tuple};
 
+pub use crate::send::ProbeTally;
+
 /// What loss recovery does at the moment.
 pub use crate::recovery::State as RecoveryState;
 
@@ -31,8 +33,6 @@ pub struct Info {
     pub receive_mss: u32,
     /// The MSS option we sent (`tcpi_advmss`).
     pub advertised_mss: u32,
-    /// The path MTU in use (`tcpi_pmtu`).
-    pub path_mtu: u32,
     /// Octets that can be read.
     pub receive_queue: usize,
     /// Octets that arrived out of order.
@@ -97,6 +97,10 @@ pub struct Info {
     pub since_ack_received: Duration,
     /// How long what limited the sender (`tcpi_busy_time` and its companions).
     pub limited: Limited,
+    /// The largest packet sent now, in octets with its IP header (`tcpi_pmtu`).
+    pub path_mtu: u32,
+    /// How the probes of the path MTU fared.
+    pub mtu_probes: ProbeTally,
     /// Counters.
     pub stats: Stats,
 }
@@ -123,8 +127,7 @@ impl Connection {
             orphan: self.reader == Reader::Gone,
             send_mss: self.mss(),
             receive_mss: self.rcv.segment_size,
-            advertised_mss: super::advertised_mss(self.snd.mtu, &self.tuple).into(),
-            path_mtu: self.snd.mtu,
+            advertised_mss: super::advertised_mss(self.snd.path.link(), &self.tuple).into(),
             receive_queue: self.rcv.buffer.readable(),
             out_of_order: self.rcv.buffer.out_of_order(),
             send_queue: self.snd.buffer.len(),
@@ -157,6 +160,8 @@ impl Connection {
             since_ack_received: now.since(self.last_received),
             limited: self.limited(now),
             stats: self.stats(),
+            path_mtu: self.snd.path.mtu(),
+            mtu_probes: self.snd.path.tally(),
         }
     }
 }

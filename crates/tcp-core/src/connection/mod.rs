@@ -5,10 +5,12 @@ mod acknowledges;
 mod arrives;
 #[cfg(feature = "explore")]
 mod canonical;
+mod icmp;
 mod info;
 mod ledger;
 mod memory;
 mod opening;
+mod path_mtu;
 mod phase;
 mod plan;
 mod timeouts;
@@ -33,9 +35,11 @@ use crate::recovery::{Recovery, RecoveryConfig};
 use crate::send::SendSpace;
 use crate::{Instant, SeqNum, Tuple};
 
-pub use info::{Info, RecoveryState};
+pub use icmp::IcmpVerdict;
+pub use info::{Info, ProbeTally, RecoveryState};
 pub use ledger::{Happening, Limit, Limited, Stats};
 pub use opening::OpenParams;
+pub use path_mtu::PathMtuInfo;
 pub use phase::State;
 pub use plan::SendReason;
 pub use timers::{Deadline, Timer};

@@ -190,6 +190,7 @@ impl Connection {
         // RFC 6928 2: the initial window follows from the negotiated MSS.
         self.congestion = Congestion::new(self.config.congestion, mss);
         self.rcv.segment_size = mss;
+        self.begin_path_mtu();
     }
 
     fn take_peer_window(&mut self, seq: SeqNum, ack: SeqNum, wnd: u32) {

@@ -18,6 +18,8 @@ crate::labels! {
         Text,
         /// A FIN without text.
         Fin,
+        /// New text, in a packet larger than what is known to fit (RFC 4821).
+        MtuProbe => "TcpExtTCPMTUPProbes",
         /// Text, FIN or both, again.
         Retransmission,
         /// An ACK or window update.
@@ -140,6 +142,9 @@ impl Connection {
     fn plan_new(&self, limits: &Limits) -> Result<Plan, Hold> {
         let s = &self.snd;
         let fin_unsent = s.fin_queued && !s.fin_sent();
+        if let Some(probe) = self.plan_mtu_probe() {
+            return probe;
+        }
         let mss = self.mss_now();
         let offer = Offer {
             unsent: s.unsent(),

@@ -1,12 +1,11 @@
 //! A deadline was reached: what now? Retransmission, probes, keepalive and the ends of patience
-//! (RFC 9293 3.8, 3.10.8; RFC 6298 5), and what ICMP says (RFC 9293 3.9.2.2, RFC 5927).
+//! (RFC 9293 3.8, 3.10.8; RFC 6298 5).
 
 use core::time::Duration;
 
 use super::{Connection, End, Events, Happening, Phase, Probe, Reader, State, Timer};
+use crate::Instant;
 use crate::congestion::Controller;
-use crate::error::IcmpError;
-use crate::{Instant, SeqNum};
 
 impl Connection {
     /// Time has come to `now`: handles every deadline that has passed. Calling it early does
@@ -33,7 +32,7 @@ impl Connection {
 
     /// RFC 6298 5.4 to 5.6 and R1, R2 (MUST-20, MUST-22).
     fn on_retransmit_timeout(&mut self, now: Instant) {
-        if self.recovery.is_empty() {
+        if self.recovery.is_empty() || self.believes_doubt(now) {
             return;
         }
         self.attempts += 1;
@@ -48,6 +47,7 @@ impl Connection {
         }
         let met = self.recovery.on_rto();
         if !self.is_opening() {
+            self.detect_black_hole();
             self.congestion.on_timeout(now, met.in_flight, met.repeated);
         }
         self.retransmit_first = true;
@@ -72,7 +72,7 @@ impl Connection {
         }
     }
 
-    fn is_opening(&self) -> bool {
+    pub(super) fn is_opening(&self) -> bool {
         matches!(self.phase, Phase::SynSent | Phase::SynReceived)
     }
 
@@ -139,46 +139,6 @@ impl Connection {
         match self.options().user_timeout {
             Some(t) => self.probes > 0 && now.since(self.last_received) >= t,
             None => self.probes >= self.options().keepalive.count.max(1),
-        }
-    }
-
-    /// An ICMP error quoted a segment of this connection with sequence number `seq` (MUST-54).
-    /// Returns whether it was believed: RFC 5927 4.1 asks for a number in flight.
-    pub fn on_icmp(&mut self, seq: SeqNum, error: IcmpError) -> bool {
-        let in_flight = seq.at_or_after(self.snd.una) && seq.before(self.snd.nxt);
-        if !in_flight {
-            return false;
-        }
-        match error {
-            IcmpError::TooBig { mtu } => self.on_too_big(mtu),
-            IcmpError::Unreachable(u) => {
-                let opening = self.is_opening();
-                if opening && u.is_hard() {
-                    // SHLD-26
-                    self.finish(End::Refused);
-                } else if opening && self.config.soft_errors_end_connect {
-                    self.finish(End::Unreachable(u));
-                } else {
-                    // MUST-56; RFC 5927 5.2: in a synchronized state hard errors are soft too.
-                    self.soft_error = Some(u);
-                    if self.options().report_soft_errors {
-                        // MUST-47, SHLD-25
-                        self.notify(Events::SOFT_ERROR);
-                    }
-                }
-            }
-        }
-        true
-    }
-
-    /// RFC 1191 and RFC 8201, with the floor of RFC 5927 7.
-    fn on_too_big(&mut self, mtu: u32) {
-        let floor = if self.tuple.is_ipv4() { 552 } else { 1280 };
-        let mtu = mtu.max(floor);
-        if mtu < self.snd.mtu {
-            self.snd.mtu = mtu;
-            let mss = self.mss();
-            self.congestion.set_mss(mss);
         }
     }
 }

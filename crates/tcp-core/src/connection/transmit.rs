@@ -40,6 +40,7 @@ impl Connection {
         payload: &mut Payload,
     ) -> Option<Transmit> {
         self.restart_after_idle(now);
+        self.refresh_path(now);
         match self.plan(limits) {
             Ok(mut plan) => {
                 let transmit = self.emit(now, &mut plan, payload);
@@ -128,7 +129,7 @@ impl Connection {
     fn syn_options(&self, now: Instant, reason: SendReason, o: &mut Options<'static>) {
         let answer = reason == SendReason::SynAck;
         let (c, n) = (&self.config, &self.negotiated);
-        o.mss = Some(advertised_mss(self.snd.mtu, &self.tuple));
+        o.mss = Some(advertised_mss(self.snd.path.link(), &self.tuple));
         o.sack_permitted = if answer { n.sack } else { c.sack };
         if if answer { n.window_scaling } else { c.window_scaling } {
             o.window_scale = Some(c.window_scale());
@@ -211,12 +212,14 @@ impl Connection {
         }
         if end.after(self.snd.nxt) {
             self.recovery.on_sent(now, plan.seq, len);
+            self.note_size_sent(plan);
             self.snd.nxt = end;
             if plan.len > 0 && !plan.len.is_multiple_of(plan.mss) {
                 self.snd.small_end = end;
             }
         } else {
             self.recovery.on_retransmitted(now, plan.seq, len);
+            self.snd.path.on_resent(plan.seq, end);
             self.note_retransmission(plan);
             self.retransmit_first = false;
         }

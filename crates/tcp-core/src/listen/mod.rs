@@ -7,7 +7,9 @@ mod cookie;
 mod defer;
 mod establish;
 mod half_open;
+mod icmp;
 
 pub use backlog::{Admission, Backlog, Completion, SynCookies};
 pub use cookie::CookieKeys;
 pub use half_open::{HalfOpen, HalfOpenTimeout, HalfOpenVerdict, PeerSyn};
+pub use icmp::HalfOpenIcmp;

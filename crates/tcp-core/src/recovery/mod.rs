@@ -273,6 +273,19 @@ impl Recovery {
         Timeout { in_flight, repeated }
     }
 
+    /// What is in flight of `[from, to)` was too large for the path: lost, but not to congestion.
+    /// It is repaired as in fast recovery; the congestion window has no part in it (RFC 1191 6.4,
+    /// RFC 4821 7.6.2).
+    pub fn on_too_big(&mut self, from: SeqNum, to: SeqNum) {
+        self.board.lose_range(from, to);
+        let Some(point) = self.board.end() else { return };
+        if self.board.lost() > 0 && !matches!(self.phase, Phase::Loss { .. }) {
+            self.phase = Phase::Recovery { point };
+            self.dup_acks = 0;
+            self.departed = self.departed.min(self.board.in_flight());
+        }
+    }
+
     /// The first lost range not sent again yet: its start and its length in octets. Cut it to what
     /// may be sent now and report that to [`on_retransmitted`](Self::on_retransmitted). Not joined
     /// with what follows beyond 64 KiB.

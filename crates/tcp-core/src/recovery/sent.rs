@@ -371,6 +371,21 @@ impl Scoreboard {
         self.records[0].len()
     }
 
+    /// Takes everything in flight of `[from, to)` as lost, also what was sent more than once.
+    pub(super) fn lose_range(&mut self, from: SeqNum, to: SeqNum) {
+        let (Some(head), Some(end)) = (self.records.front(), self.end()) else { return };
+        let (from, to) = (from.max(head.start), to.min(end));
+        if to.at_or_before(from) {
+            return;
+        }
+        let (first, last) = (self.cut(from), self.cut(to));
+        for i in first..last {
+            if self.records[i].fate == Fate::InFlight {
+                self.lose(i);
+            }
+        }
+    }
+
     /// After a timeout: forgets every SACK, for the peer may have dropped what it had reported
     /// (RFC 2018 8), and takes all as lost.
     pub(super) fn lose_all(&mut self) {

@@ -2,8 +2,11 @@
 //! lies over. Loss recovery and congestion control stand beside it, not in it.
 
 mod hold_back;
+mod path_mtu;
 
 pub(crate) use hold_back::{Hold, Offer};
+pub use path_mtu::ProbeTally;
+pub(crate) use path_mtu::{Claim, Doubt, Path, PathMtu, Probe as MtuProbe};
 
 use crate::SeqNum;
 use crate::buffer::SendBuffer;
@@ -30,8 +33,8 @@ pub(crate) struct SendSpace {
     pub(crate) shift: u8,
     /// The peer's MSS option, or the default of MUST-15.
     pub(crate) peer_mss: u16,
-    /// Path MTU as known now, in octets of IP packet.
-    pub(crate) mtu: u32,
+    /// How large packets may be.
+    pub(crate) path: PathMtu,
     /// Octets written and not acknowledged.
     pub(crate) buffer: SendBuffer,
     /// Sequence number of the buffer's first octet.
@@ -58,7 +61,7 @@ impl SendSpace {
             wl2: SeqNum(0),
             shift: 0,
             peer_mss,
-            mtu,
+            path: PathMtu::new(mtu),
             buffer: SendBuffer::new(),
             buffer_start: iss + 1,
             fin_queued: false,
@@ -104,7 +107,7 @@ impl SendSpace {
     ///
     /// MUST-16: min(peer's MSS + 20, MMS_S) - header with options - IP options.
     pub(crate) fn mss(&self, ip_header: u32, options: u32) -> u32 {
-        let local = self.mtu.saturating_sub(ip_header + 20);
+        let local = self.path.mtu().saturating_sub(ip_header + 20);
         local.min(u32::from(self.peer_mss)).saturating_sub(options).max(MIN_MSS)
     }
 

@@ -7,7 +7,7 @@ mod ready;
 mod waiters;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -43,6 +43,8 @@ pub struct ConnCell {
     ready: Arc<ReadyQueue>,
     /// Already in the ready queue.
     queued: AtomicBool,
+    /// A copy of the option, to be asked without the lock.
+    min_hop_limit: AtomicU8,
     inner: Mutex<Inner>,
 }
 
@@ -78,6 +80,7 @@ impl ConnCell {
             tuple: conn.tuple(),
             ready,
             queued: AtomicBool::new(false),
+            min_hop_limit: AtomicU8::new(conn.options().min_hop_limit),
             inner: Mutex::new(Inner {
                 conn,
                 waiters: Waiters::default(),
@@ -330,7 +333,16 @@ impl ConnCell {
         now: Instant,
         change: impl FnOnce(&mut tcp_core::config::SocketOptions),
     ) {
-        self.call(|i| (i.conn.set_options(now, change), Then::Service));
+        self.call(|i| {
+            i.conn.set_options(now, change);
+            self.min_hop_limit.store(i.conn.options().min_hop_limit, Ordering::Relaxed);
+            ((), Then::Service)
+        });
+    }
+
+    /// Hops that packets for this connection must have left (`IP_MINTTL`).
+    pub(crate) fn min_hop_limit(&self) -> u8 {
+        self.min_hop_limit.load(Ordering::Relaxed)
     }
 
     /// Takes the pending failure or soft error (`SO_ERROR`).

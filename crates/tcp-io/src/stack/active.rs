@@ -30,7 +30,7 @@ pub enum OpenError {
     /// The local address is not the stack's, of the other family, or a loopback address towards
     /// another host.
     BadLocal,
-    /// The stack has no address of the destination's family.
+    /// No route leads to the destination, or the stack has no address of its family.
     NoRoute,
     /// These two endpoints are connected already.
     InUse,
@@ -45,7 +45,7 @@ impl fmt::Display for OpenError {
         f.write_str(match self {
             OpenError::BadRemote => "destination is not the address of one host",
             OpenError::BadLocal => "local address is not an address of this stack",
-            OpenError::NoRoute => "no address of the destination's family: network unreachable",
+            OpenError::NoRoute => "no route to the destination: network unreachable",
             OpenError::InUse => "these two endpoints are connected already",
             OpenError::NoPorts => "no free local port towards the destination",
             OpenError::TooMany => "the stack's connection limit is reached",
@@ -80,7 +80,12 @@ impl Stack {
         let remote = self.check_remote(remote)?;
         let wanted = options.local.filter(|a| !a.ip().is_unspecified());
         let ip = match wanted {
-            Some(a) if a.is_ipv4() == remote.ip.is_ipv4() && self.is_local(a.ip()) => a.ip(),
+            Some(a) if a.is_ipv4() == remote.ip.is_ipv4() && self.is_local(a.ip()) => {
+                if !self.has_route(remote.ip) {
+                    return Err(OpenError::NoRoute);
+                }
+                a.ip()
+            }
             Some(_) => return Err(OpenError::BadLocal),
             None => self.source_for(remote.ip).ok_or(OpenError::NoRoute)?,
         };
@@ -111,6 +116,7 @@ impl Stack {
         if let Some(o) = options.options {
             conn.set_options(now, |to| *to = o);
         }
+        self.limit_path(now, &mut conn);
         let id = self.insert_connection(conn).id();
         self.counters.active_opens += 1;
         self.activate(id);
@@ -137,19 +143,6 @@ impl Stack {
             };
         }
         Ok(remote)
-    }
-
-    /// MUST-44: the address in the destination's network, or the first of its family.
-    fn source_for(&self, remote: IpAddr) -> Option<IpAddr> {
-        if self.is_local(remote) {
-            return Some(remote);
-        }
-        let same = |c: &&super::Cidr| c.address().is_ipv4() == remote.is_ipv4();
-        let all = &self.config.addresses;
-        all.iter()
-            .find(|c| c.contains(remote))
-            .or_else(|| all.iter().find(same))
-            .map(super::Cidr::address)
     }
 
     /// An application that names its port takes a record's place whatever `tw_reuse` says, if old

@@ -9,6 +9,8 @@ use tcp_core::config::TcpConfig;
 use tcp_core::listen::SynCookies;
 use tcp_core::memory::MemoryLimits;
 
+use super::routes::Routes;
+
 /// An address with the length of its network's prefix, as in `10.0.0.2/24`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Cidr {
@@ -70,13 +72,7 @@ impl Cidr {
 
     /// Whether `other` is in the same network.
     pub fn contains(&self, other: IpAddr) -> bool {
-        match (self.address, other) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => {
-                same_prefix(u32::from(a).into(), u32::from(b).into(), 32 - self.prefix)
-            }
-            (IpAddr::V6(a), IpAddr::V6(b)) => same_prefix(a.into(), b.into(), 128 - self.prefix),
-            _ => false,
-        }
+        super::routes::same_network(self.address, other, self.prefix)
     }
 
     /// The directed broadcast address of an IPv4 network, if it has one.
@@ -91,7 +87,7 @@ impl Cidr {
     }
 }
 
-fn same_prefix(a: u128, b: u128, host_bits: u8) -> bool {
+pub(super) fn same_prefix(a: u128, b: u128, host_bits: u8) -> bool {
     host_bits >= 128 || (a ^ b) >> host_bits == 0
 }
 
@@ -130,6 +126,9 @@ pub enum TimeWaitReuse {
 pub struct StackConfig {
     /// The stack's own addresses; at least one, unless only loopback is wanted.
     pub addresses: Vec<Cidr>,
+    /// What is reachable beside the addresses' own networks. Connecting elsewhere is refused
+    /// ([`OpenError::NoRoute`](super::OpenError)), and packets from there are dropped.
+    pub routes: Routes,
     /// Largest IP packet of the link, in octets.
     pub mtu: usize,
     /// Largest packet that the device cuts into segments (TSO), if it does.
@@ -170,6 +169,21 @@ pub struct StackConfig {
     pub ephemeral_ports: (u16, u16),
     /// Octets of SYN text that all half-open records together may keep.
     pub syn_text_budget: usize,
+    /// Octets that incomplete IPv4 datagrams may hold; the oldest give way. Linux: 4 MiB, where the
+    /// newest are refused.
+    pub ipfrag_high_thresh: usize,
+    /// The same for IPv6.
+    pub ip6frag_high_thresh: usize,
+    /// How long an IPv4 datagram may take to arrive. Linux: 30 s.
+    pub ipfrag_time: Duration,
+    /// The same for IPv6 (RFC 8200 4.5: 60 s).
+    pub ip6frag_time: Duration,
+    /// Time between two ICMP errors to one host, after a burst of 6. Linux: 1 s; 0: no limit.
+    pub icmp_ratelimit: Duration,
+    /// ICMP errors in a second to all hosts; 0: none are sent. Linux: 1,000.
+    pub icmp_msgs_per_sec: u32,
+    /// How many of these may go at once. Linux: 50.
+    pub icmp_msgs_burst: u32,
     /// What the buffers of all connections may hold together. Linux: `tcp_mem`.
     pub memory: MemoryLimits,
 }
@@ -178,6 +192,7 @@ impl Default for StackConfig {
     fn default() -> StackConfig {
         StackConfig {
             addresses: Vec::new(),
+            routes: Routes::default(),
             mtu: 1500,
             segmentation_offload: None,
             checksum_offload: false,
@@ -193,6 +208,13 @@ impl Default for StackConfig {
             max_connections: 1 << 20,
             ephemeral_ports: (32_768, 60_999),
             syn_text_budget: 1 << 20,
+            ipfrag_high_thresh: 4 << 20,
+            ip6frag_high_thresh: 4 << 20,
+            ipfrag_time: Duration::from_secs(30),
+            ip6frag_time: Duration::from_secs(60),
+            icmp_ratelimit: Duration::from_secs(1),
+            icmp_msgs_per_sec: 1000,
+            icmp_msgs_burst: 50,
             memory: MemoryLimits::default(),
         }
     }

@@ -16,8 +16,21 @@ tcp_core::labels! {
         BadSource,
         /// To a broadcast or multicast address (MUST-57).
         NotUnicast,
-        /// A fragment.
-        Fragment,
+        /// A fragment, for the time that its datagram was not whole (RFC 791 3.2).
+        FragmentTimeout => "IpReasmTimeout",
+        /// A fragment that overlaps another or contradicts the datagram's length, or the rest of
+        /// such a datagram (RFC 5722).
+        FragmentOverlap => "IpExtReasmOverlaps",
+        /// A fragment that had come before.
+        FragmentDuplicate,
+        /// A fragment of a datagram that comes in too many pieces.
+        FragmentTooMany,
+        /// A first fragment without all of the headers (RFC 7112, RFC 1858).
+        FragmentTiny,
+        /// A fragment for which there was no memory, or which gave way to newer ones.
+        FragmentMemory,
+        /// A fragment that reaches beyond the largest datagram.
+        FragmentTooLong,
         /// A protocol that the stack does not speak.
         Protocol => "IpInUnknownProtos",
         /// The TCP or ICMP checksum is wrong (MUST-3).
@@ -32,6 +45,15 @@ tcp_core::labels! {
         AcceptQueueFull => "TcpExtListenOverflows",
         /// More connections than the stack may hold.
         TooManyConnections,
+        /// From a host to which no route leads (RFC 3704 2.4).
+        NoRoute => "IpOutNoRoutes",
+        /// With a TTL or hop limit below what its connection or listener asks for (RFC 5082).
+        HopLimit => "TcpExtTCPMinTTLDrop",
+        /// From an address of ours that was removed.
+        NoSource,
+        /// An ICMP error of ours that would have been one too many (RFC 1812 4.3.2.8,
+        /// RFC 4443 2.4).
+        IcmpRateLimit => "IcmpOutRateLimitHost",
         /// An ICMP error that does not quote a segment in flight (RFC 5927 4).
         IcmpNotBelieved,
         /// ICMP source quench (MUST-55), or a kind without a use.
@@ -126,6 +148,10 @@ counters! {
         pub orphans_reset: u64 => "StackOrphansReset",
         /// ICMP echo requests answered.
         pub echoes: u64 => "IcmpOutEchoReps",
+        /// Datagrams put together from fragments.
+        pub reassembled: u64 => "IpReasmOKs",
+        /// ICMP errors sent.
+        pub icmp_errors_out: u64 => "IcmpOutErrors",
         {
             /// Segments that answer without a connection: SYN-ACKs, resets, ACKs of records.
             bare_segments: u64,
@@ -152,6 +178,10 @@ pub struct CounterRow {
 impl Counters {
     pub(crate) fn drop_packet(&mut self, why: PacketDrop) {
         self.packets[why as usize] += 1;
+    }
+
+    pub(crate) fn drop_packets(&mut self, why: PacketDrop, n: u64) {
+        self.packets[why as usize] += n;
     }
 
     pub(crate) fn drop_segment(&mut self, why: DropReason) {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet};
 use tcp_core::Tuple;
 use tcp_core::buffer::Payload;
+use tcp_core::config::SocketOptions;
 use tcp_core::connection::Transmit;
 use tcp_core::wire::checksum::Sum;
 use tcp_core::wire::{CHECKSUM_OFFSET, Segment};
@@ -14,6 +15,7 @@ use crate::device::{TxOffload, TxPacket};
 
 pub(crate) const TCP: u8 = 6;
 pub(crate) const ICMPV4: u8 = 1;
+pub(crate) const UDP: u8 = 17;
 pub(crate) const ICMPV6: u8 = 58;
 
 /// An IP packet, taken apart.
@@ -23,11 +25,49 @@ pub(crate) struct Packet<'a> {
     pub(crate) dst: IpAddr,
     pub(crate) protocol: u8,
     pub(crate) payload: &'a [u8],
+    /// TTL or hop limit with which it arrived.
+    pub(crate) hop_limit: u8,
+    /// Where the payload begins, and where the field stands that names its protocol.
+    pub(crate) payload_at: usize,
+    pub(crate) protocol_at: usize,
+}
+
+/// A piece of a packet, well-formed by itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fragment<'a> {
+    pub(crate) src: IpAddr,
+    pub(crate) dst: IpAddr,
+    pub(crate) id: u32,
+    /// Part of the datagram's name in IPv4 only.
+    pub(crate) key_protocol: u8,
+    /// Octets of payload in front of it.
+    pub(crate) offset: u32,
+    /// It is not the last.
+    pub(crate) more: bool,
+    /// The IP header as it arrived; of IPv6, up to the fragment header and with it.
+    pub(crate) header: &'a [u8],
+    pub(crate) payload: &'a [u8],
+}
+
+/// What arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Parsed<'a> {
+    Whole(Packet<'a>),
+    Piece(Fragment<'a>),
+}
+
+impl Parsed<'_> {
+    pub(crate) fn addresses(&self) -> (IpAddr, IpAddr) {
+        match self {
+            Parsed::Whole(p) => (p.src, p.dst),
+            Parsed::Piece(f) => (f.src, f.dst),
+        }
+    }
 }
 
 /// Takes a packet apart. IPv4 options and IPv6 extension headers that are not understood are
 /// skipped (MUST-50).
-pub(crate) fn parse(bytes: &[u8]) -> Result<Packet<'_>, PacketDrop> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, PacketDrop> {
     match bytes.first().map(|b| b >> 4) {
         Some(4) => parse_v4(bytes),
         Some(6) => parse_v6(bytes),
@@ -35,43 +75,152 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Packet<'_>, PacketDrop> {
     }
 }
 
-fn parse_v4(bytes: &[u8]) -> Result<Packet<'_>, PacketDrop> {
+fn parse_v4(bytes: &[u8]) -> Result<Parsed<'_>, PacketDrop> {
     let p = Ipv4Packet::new_checked(bytes).map_err(|_| PacketDrop::Malformed)?;
-    if Sum::new().add(&bytes[..usize::from(p.header_len())]).fold() != 0xffff {
+    let header = usize::from(p.header_len());
+    if Sum::new().add(&bytes[..header]).fold() != 0xffff {
         return Err(PacketDrop::Malformed);
     }
-    if p.more_frags() || p.frag_offset() != 0 {
-        return Err(PacketDrop::Fragment);
+    let (src, dst) = (IpAddr::V4(p.src_addr()), IpAddr::V4(p.dst_addr()));
+    let protocol = u8::from(p.next_header());
+    let payload = &bytes[header..usize::from(p.total_len())];
+    let (offset, more) = (u32::from(p.frag_offset()), p.more_frags());
+    if more || offset != 0 {
+        check_piece(offset, more, payload, 0xffff - header as u32)?;
+        check_tcp_piece(protocol, offset, payload)?;
+        let (id, header) = (u32::from(p.ident()), &bytes[..header]);
+        let key_protocol = protocol;
+        let f = Fragment { src, dst, id, key_protocol, offset, more, header, payload };
+        return Ok(Parsed::Piece(f));
     }
-    Ok(Packet {
-        src: IpAddr::V4(p.src_addr()),
-        dst: IpAddr::V4(p.dst_addr()),
-        protocol: u8::from(p.next_header()),
-        payload: p.payload(),
-    })
+    let (hop_limit, payload_at, protocol_at) = (p.hop_limit(), header, 9);
+    Ok(Parsed::Whole(Packet { src, dst, protocol, payload, hop_limit, payload_at, protocol_at }))
 }
 
-fn parse_v6(bytes: &[u8]) -> Result<Packet<'_>, PacketDrop> {
+/// What holds for a piece of either family (RFC 791 3.2, RFC 8200 4.5).
+fn check_piece(offset: u32, more: bool, payload: &[u8], most: u32) -> Result<(), PacketDrop> {
+    if payload.is_empty() || (more && !payload.len().is_multiple_of(8)) {
+        return Err(PacketDrop::Malformed);
+    }
+    if offset + payload.len() as u32 > most {
+        return Err(PacketDrop::FragmentTooLong);
+    }
+    Ok(())
+}
+
+/// RFC 1858 3: no honest path cuts within the ports, numbers and flags.
+fn check_tcp_piece(protocol: u8, offset: u32, payload: &[u8]) -> Result<(), PacketDrop> {
+    let tiny = offset == 8 || (offset == 0 && payload.len() < 20);
+    if protocol == TCP && tiny { Err(PacketDrop::FragmentTiny) } else { Ok(()) }
+}
+
+fn parse_v6(bytes: &[u8]) -> Result<Parsed<'_>, PacketDrop> {
     let p = Ipv6Packet::new_checked(bytes).map_err(|_| PacketDrop::Malformed)?;
-    let (protocol, payload) = skip_extensions(p.next_header(), p.payload())?;
-    Ok(Packet { src: IpAddr::V6(p.src_addr()), dst: IpAddr::V6(p.dst_addr()), protocol, payload })
-}
-
-/// Skips hop-by-hop, routing and destination options (RFC 8200 4); bounded by the packet.
-fn skip_extensions(first: IpProtocol, payload: &[u8]) -> Result<(u8, &[u8]), PacketDrop> {
-    let (mut next, mut rest) = (u8::from(first), payload);
-    loop {
-        match next {
-            0 | 43 | 60 => {
-                let &[following, len, ..] = rest else { return Err(PacketDrop::Malformed) };
-                let skip = (usize::from(len) + 1) * 8;
-                rest = rest.get(skip..).ok_or(PacketDrop::Malformed)?;
-                next = following;
+    let (src, dst) = (IpAddr::V6(p.src_addr()), IpAddr::V6(p.dst_addr()));
+    let bytes = &bytes[..p.total_len()];
+    let mut chain = Chain::begin(u8::from(p.next_header()));
+    chain.skip(bytes)?;
+    if chain.next == FRAGMENT {
+        let h = bytes.get(chain.at..chain.at + 8).ok_or(PacketDrop::Malformed)?;
+        let field = u16::from_be_bytes([h[2], h[3]]);
+        let (offset, more) = (u32::from(field & !7), field & 1 == 1);
+        if offset != 0 || more {
+            let at = chain.at + 8;
+            let id = u32::from_be_bytes([h[4], h[5], h[6], h[7]]);
+            let payload = &bytes[at..];
+            // The payload length counts the headers that stay in front.
+            let most = 0xffff - (chain.at as u32 - 40);
+            check_piece(offset, more, payload, most)?;
+            if offset == 0 {
+                check_chain(h[0], payload)?;
             }
-            44 => return Err(PacketDrop::Fragment),
-            _ => return Ok((next, rest)),
+            let header = &bytes[..at];
+            let f = Fragment { src, dst, id, key_protocol: 0, offset, more, header, payload };
+            return Ok(Parsed::Piece(f));
+        }
+        // RFC 6946: an atomic fragment is a whole packet, whatever else has its number.
+        chain = Chain { next: h[0], named_at: chain.at, at: chain.at + 8 };
+        chain.skip(bytes)?;
+        if chain.next == FRAGMENT {
+            return Err(PacketDrop::Malformed);
         }
     }
+    Ok(Parsed::Whole(Packet {
+        src,
+        dst,
+        protocol: chain.next,
+        payload: &bytes[chain.at..],
+        hop_limit: p.hop_limit(),
+        payload_at: chain.at,
+        protocol_at: chain.named_at,
+    }))
+}
+
+/// IPv6's fragment header.
+pub(crate) const FRAGMENT: u8 = 44;
+
+/// A walk along IPv6 extension headers (RFC 8200 4).
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    /// The next header, where it begins, and where the field stands that named it.
+    next: u8,
+    at: usize,
+    named_at: usize,
+}
+
+impl Chain {
+    fn begin(next: u8) -> Chain {
+        Chain { next, at: 40, named_at: 6 }
+    }
+
+    /// Skips hop-by-hop, routing and destination options; bounded by the packet.
+    fn skip(&mut self, bytes: &[u8]) -> Result<(), PacketDrop> {
+        while matches!(self.next, 0 | 43 | 60) {
+            let rest = bytes.get(self.at..).unwrap_or_default();
+            let &[following, len, ..] = rest else { return Err(PacketDrop::Malformed) };
+            let skip = (usize::from(len) + 1) * 8;
+            if rest.len() < skip {
+                return Err(PacketDrop::Malformed);
+            }
+            *self = Chain { next: following, named_at: self.at, at: self.at + skip };
+        }
+        Ok(())
+    }
+}
+
+/// RFC 7112 5: the first piece holds all headers, the transport's included.
+fn check_chain(next: u8, payload: &[u8]) -> Result<(), PacketDrop> {
+    let mut chain = Chain { next, at: 0, named_at: 0 };
+    let least = match chain.skip(payload) {
+        Err(_) => return Err(PacketDrop::FragmentTiny),
+        Ok(()) if chain.next == TCP => 20,
+        Ok(()) if matches!(chain.next, ICMPV6 | UDP) => 8,
+        Ok(()) => 0,
+    };
+    if payload.len() - chain.at < least { Err(PacketDrop::FragmentTiny) } else { Ok(()) }
+}
+
+/// Makes the header of a first piece that of a whole packet: its length, and no trace of the cut.
+/// Whether that is possible.
+pub(crate) fn finish_reassembled(packet: &mut Vec<u8>, header: usize) -> bool {
+    if packet.first().is_some_and(|b| b >> 4 == 4) {
+        let Ok(total) = u16::try_from(packet.len()) else { return false };
+        packet[2..4].copy_from_slice(&total.to_be_bytes());
+        packet[6..8].copy_from_slice(&[0, 0]);
+        packet[10..12].copy_from_slice(&[0, 0]);
+        let sum = Sum::new().add(&packet[..header]).finish();
+        packet[10..12].copy_from_slice(&sum.to_be_bytes());
+        return true;
+    }
+    let mut chain = Chain::begin(packet[6]);
+    if chain.skip(&packet[..header]).is_err() || chain.at + 8 != header {
+        return false;
+    }
+    packet[chain.named_at] = packet[chain.at];
+    packet.drain(chain.at..header);
+    let Ok(len) = u16::try_from(packet.len() - 40) else { return false };
+    packet[4..6].copy_from_slice(&len.to_be_bytes());
+    true
 }
 
 /// The destination of a packet of ours.
@@ -87,6 +236,14 @@ pub(crate) fn destination(head: &[u8]) -> Option<IpAddr> {
 pub(crate) struct IpOptions {
     pub(crate) hop_limit: u8,
     pub(crate) traffic_class: u8,
+    /// IPv4: routers may fragment the packet, which needs an identification then.
+    pub(crate) fragmentable: Option<u16>,
+}
+
+impl From<&SocketOptions> for IpOptions {
+    fn from(o: &SocketOptions) -> IpOptions {
+        IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class, fragmentable: None }
+    }
 }
 
 /// Writes an IP header without options in front of `len` octets and returns its length.
@@ -128,8 +285,14 @@ fn emit_v4(b: &mut [u8], src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, len: usize,
     // SHLD-22: the Diffserv field goes out as the application set it.
     b[1] = o.traffic_class;
     b[2..4].copy_from_slice(&((20 + len) as u16).to_be_bytes());
-    // Don't fragment; such packets need no identification (RFC 6864 4.1).
-    b[4..8].copy_from_slice(&[0, 0, 0x40, 0]);
+    match o.fragmentable {
+        // Don't fragment; such packets need no identification (RFC 6864 4.1).
+        None => b[4..8].copy_from_slice(&[0, 0, 0x40, 0]),
+        Some(id) => {
+            b[4..6].copy_from_slice(&id.to_be_bytes());
+            b[6..8].copy_from_slice(&[0, 0]);
+        }
+    }
     // MUST-49
     b[8] = o.hop_limit;
     b[9] = protocol;
@@ -138,6 +301,15 @@ fn emit_v4(b: &mut [u8], src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, len: usize,
     b[16..20].copy_from_slice(&dst.octets());
     let sum = Sum::new().add(b).finish();
     b[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Makes a whole IPv4 packet without options a fragment.
+pub(crate) fn mark_fragment(packet: &mut [u8], offset: usize, more: bool) {
+    let field = (offset / 8) as u16 | u16::from(more) << 13;
+    packet[6..8].copy_from_slice(&field.to_be_bytes());
+    packet[10..12].copy_from_slice(&[0, 0]);
+    let sum = Sum::new().add(&packet[..20]).finish();
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// Builds the packet of a planned transmission. With `offload` the checksum stays unfinished.
@@ -199,46 +371,4 @@ pub(crate) fn build_bare(tuple: &Tuple, segment: Segment<'static>, o: IpOptions)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    // MUST-50, MUST-51
-    #[test]
-    fn unknown_ip_options_are_skipped() {
-        let mut p = vec![0u8; 24 + 4];
-        let options = IpOptions { hop_limit: 1, traffic_class: 0 };
-        let (s, d) = (Ipv4Addr::new(1, 2, 3, 4), Ipv4Addr::new(5, 6, 7, 8));
-        emit_v4(&mut p, s, d, TCP, 8, options);
-        p[0] = 0x46;
-        p[10..12].copy_from_slice(&[0, 0]);
-        p[20..24].copy_from_slice(&[0x9e, 4, 1, 2]);
-        p[24..].copy_from_slice(&[9, 9, 9, 9]);
-        let sum = Sum::new().add(&p[..24]).finish();
-        p[10..12].copy_from_slice(&sum.to_be_bytes());
-        let got = parse(&p).unwrap();
-        assert_eq!((got.src, got.payload), (IpAddr::V4(s), &[9u8, 9, 9, 9][..]));
-    }
-
-    #[test]
-    fn ipv6_extension_headers_are_skipped() {
-        let mut p = vec![0u8; 40 + 8 + 16 + 3];
-        let o = IpOptions { hop_limit: 1, traffic_class: 0 };
-        let a: IpAddr = "fd00::1".parse().unwrap();
-        emit_header(&mut p, a, a, 0, 8 + 16 + 3, o);
-        p[40] = 60;
-        p[48] = TCP;
-        p[49] = 1;
-        p[64..].copy_from_slice(&[1, 2, 3]);
-        let got = parse(&p).unwrap();
-        assert_eq!((got.protocol, got.payload), (TCP, &[1u8, 2, 3][..]));
-        p[49] = 200;
-        assert_eq!(parse(&p).unwrap_err(), PacketDrop::Malformed);
-    }
-
-    #[test]
-    fn garbage_is_malformed() {
-        for b in [&[][..], &[0x45], &[0x60; 39], &[0x45; 20], &[0xff; 100]] {
-            assert_eq!(parse(b).unwrap_err(), PacketDrop::Malformed);
-        }
-    }
-}
+mod tests;

@@ -7,14 +7,19 @@ mod calls;
 mod config;
 mod cookies;
 mod counters;
+mod fragmented;
+mod fragments;
 mod icmp;
+mod icmp_out;
 mod ip;
 mod listen_options;
 mod memory;
 mod observe;
 mod passive;
+mod path_mtus;
 mod ports;
 mod receive;
+mod routes;
 mod rows;
 mod service;
 mod syn_queue;
@@ -44,13 +49,17 @@ pub use counters::{CounterRow, Counters, PacketDrop};
 pub use listen_options::{ListenError, ListenOptions};
 pub use passive::ListenerId;
 pub use ports::{BindError, BindOptions};
+pub use routes::{Network, Routes};
 pub use rows::{ConnectionRow, Cursor, Filter, RunningTimer, SLICE_PLACES, SLICE_ROWS, Summary};
 pub use tcp_core::listen::SynCookies;
 
 use cookies::Cookies;
+use fragmented::Fragments;
+use icmp_out::IcmpLimit;
 use ip::IpOptions;
 use memory::Budget;
 use passive::Listeners;
+use path_mtus::PathMtus;
 use ports::Ports;
 use syn_queue::HalfOpens;
 use tables::{Connections, Demux, Keyed, Token};
@@ -110,6 +119,9 @@ pub struct Stack {
     answers: VecDeque<TxPacket>,
     /// Packets to ourselves.
     loopback: VecDeque<TxPacket>,
+    fragments: Fragments,
+    path_mtus: PathMtus,
+    icmp_limit: IcmpLimit,
     counters: Counters,
     budget: Budget,
     /// The last time that the stack was told of, for tables.
@@ -142,6 +154,9 @@ impl Stack {
             ready: Arc::new(ReadyQueue::default()),
             answers: VecDeque::new(),
             loopback: VecDeque::new(),
+            fragments: Fragments::new(hash_key, &config),
+            path_mtus: PathMtus::new(hash_key),
+            icmp_limit: IcmpLimit::new(hash_key),
             counters: Counters::default(),
             budget: Budget::new(config.memory),
             told: now,
@@ -177,6 +192,7 @@ impl Stack {
                 Token::Connection(id) => self.connection_timeout(now, id),
                 Token::SynQueue(id) => self.syn_queue_timeout(now, id),
                 Token::TimeWait => self.time_wait_timeout(now),
+                Token::Fragments { ipv6 } => self.fragments_timeout(now, ipv6),
                 Token::Memory => self.budget_timeout(now),
             }
         }
@@ -198,8 +214,7 @@ impl Stack {
     }
 
     fn ip_options(&self) -> IpOptions {
-        let o = &self.tcp.options;
-        IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class }
+        IpOptions::from(&self.tcp.options)
     }
 
     /// Path MTU towards a peer. A loopback packet is never cut.

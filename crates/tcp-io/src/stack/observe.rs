@@ -246,7 +246,8 @@ struct Ends<'a>(&'a [u8]);
 impl fmt::Display for Ends<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match ip::parse(self.0) {
-            Ok(p) => write!(f, "{} > {} protocol {}", p.src, p.dst, p.protocol),
+            Ok(ip::Parsed::Whole(p)) => write!(f, "{} > {} protocol {}", p.src, p.dst, p.protocol),
+            Ok(ip::Parsed::Piece(p)) => write!(f, "{} > {} fragment", p.src, p.dst),
             Err(_) => f.write_str("unreadable"),
         }
     }

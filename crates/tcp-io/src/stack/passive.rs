@@ -322,7 +322,9 @@ impl Stack {
         let (queue, tcp) = (l.cell.clone(), l.tcp.clone());
         let tuple = record.tuple;
         let mtu = self.mtu_to(&tuple);
-        let cell = self.insert_connection(Connection::from_half_open(now, record, mtu, tcp));
+        let mut conn = Connection::from_half_open(now, record, mtu, tcp);
+        self.limit_path(now, &mut conn);
+        let cell = self.insert_connection(conn);
         self.counters.passive_opens += 1;
         let id = cell.id();
         cell.inherit_label(queue.label());

@@ -57,33 +57,52 @@ impl Stack {
     }
 
     fn dispatch(&mut self, now: Instant, bytes: &[u8], from: Origin) -> Result<(), PacketDrop> {
-        let p = ip::parse(bytes)?;
-        self.check_addresses(&p, from.looped)?;
-        match (p.protocol, p.src) {
-            (ip::TCP, _) => self.receive_tcp(now, &p, from),
-            (ip::ICMPV4, IpAddr::V4(_)) => self.receive_icmp_v4(&p, bytes),
-            (ip::ICMPV6, IpAddr::V6(_)) => self.receive_icmp_v6(&p),
-            _ => Err(PacketDrop::Protocol),
+        let parsed = ip::parse(bytes)?;
+        let (src, dst) = parsed.addresses();
+        self.check_addresses(src, dst, from.looped)?;
+        match &parsed {
+            ip::Parsed::Whole(p) => self.deliver(now, p, bytes, from),
+            ip::Parsed::Piece(f) => self.receive_fragment(now, f, from),
         }
     }
 
-    fn check_addresses(&self, p: &ip::Packet<'_>, looped: bool) -> Result<(), PacketDrop> {
+    /// A whole packet for an address of ours.
+    pub(super) fn deliver(
+        &mut self,
+        now: Instant,
+        p: &ip::Packet<'_>,
+        bytes: &[u8],
+        from: Origin,
+    ) -> Result<(), PacketDrop> {
+        match (p.protocol, p.src) {
+            (ip::TCP, _) => self.receive_tcp(now, p, from),
+            (ip::ICMPV4, IpAddr::V4(_)) => self.receive_icmp_v4(now, p),
+            (ip::ICMPV6, IpAddr::V6(_)) => self.receive_icmp_v6(now, p),
+            _ => Err(self.refuse_protocol(now, p, bytes, from.checksum)),
+        }
+    }
+
+    fn check_addresses(&self, src: IpAddr, dst: IpAddr, looped: bool) -> Result<(), PacketDrop> {
         let broadcast = |a: IpAddr| {
             matches!(a, IpAddr::V4(v4) if v4.is_broadcast())
                 || self.config.addresses.iter().any(|c| c.broadcast() == Some(a))
         };
         // MUST-57
-        if p.dst.is_multicast() || broadcast(p.dst) {
+        if dst.is_multicast() || broadcast(dst) {
             return Err(PacketDrop::NotUnicast);
         }
         // MUST-63, RFC 1122 3.2.1.3
-        if p.src.is_multicast() || p.src.is_unspecified() || broadcast(p.src) || is_mapped(p.src) {
+        if src.is_multicast() || src.is_unspecified() || broadcast(src) || is_mapped(src) {
             return Err(PacketDrop::BadSource);
         }
-        if !looped && (p.src.is_loopback() || p.dst.is_loopback() || self.is_local(p.src)) {
+        if !looped && (src.is_loopback() || dst.is_loopback() || self.is_local(src)) {
             return Err(PacketDrop::BadSource);
         }
-        if self.is_local(p.dst) { Ok(()) } else { Err(PacketDrop::NotForUs) }
+        if !self.is_local(dst) {
+            return Err(PacketDrop::NotForUs);
+        }
+        // What could not be answered is not taken (RFC 3704 2.4, loose mode).
+        if self.has_route(src) { Ok(()) } else { Err(PacketDrop::NoRoute) }
     }
 
     fn receive_tcp(
@@ -107,7 +126,11 @@ impl Stack {
             local: Endpoint::new(p.dst, seg.dst_port),
             remote: Endpoint::new(p.src, seg.src_port),
         };
-        match self.owner(&tuple) {
+        let owner = self.owner(&tuple);
+        if !from.looped && p.hop_limit < self.least_hop_limit(owner, &tuple) {
+            return Err(PacketDrop::HopLimit);
+        }
+        match owner {
             Some(Owner::Connection(id)) => self.for_connection(now, id, &tuple, &seg, from.piece),
             Some(Owner::HalfOpen(slot)) => self.for_half_open(now, slot, &tuple, &seg, from.piece),
             Some(Owner::TimeWait(slot)) => self.for_time_wait(now, slot, &tuple, &seg),
@@ -120,6 +143,20 @@ impl Stack {
         let known = self.demux.find(tuple);
         let known = known.or_else(|| self.half_open.find(tuple).map(Owner::HalfOpen));
         known.or_else(|| self.time_wait.find(tuple).map(Owner::TimeWait))
+    }
+
+    /// RFC 5082 3: what a packet for this owner must have left (`IP_MINTTL`).
+    /// Records and what nobody owns are their listener's matter.
+    fn least_hop_limit(&self, owner: Option<Owner>, tuple: &Tuple) -> u8 {
+        let listener = match owner {
+            Some(Owner::Connection(id)) => {
+                return self.connections.cell(id).map_or(0, |c| c.min_hop_limit());
+            }
+            Some(Owner::HalfOpen(slot)) => self.half_open.get(slot).map(|e| e.listener),
+            Some(Owner::TimeWait(_)) | None => self.listener_for(tuple),
+        };
+        let options = listener.and_then(|id| self.listener_options(id));
+        options.map_or(0, |o| o.min_hop_limit)
     }
 
     pub(super) fn for_connection(
@@ -233,8 +270,7 @@ impl Stack {
 
     /// An answer with the IP options of its listener.
     pub(super) fn answer_as(&mut self, tuple: &Tuple, s: Segment<'static>, o: &SocketOptions) {
-        let o = IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class };
-        self.answer_with(tuple, s, o);
+        self.answer_with(tuple, s, IpOptions::from(o));
     }
 
     fn answer_with(&mut self, tuple: &Tuple, s: Segment<'static>, options: IpOptions) {

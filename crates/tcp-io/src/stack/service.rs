@@ -1,12 +1,14 @@
 //! What does a touched connection get? A turn: its packets, its wake-ups, its timer, and its
 //! removal when it is over.
 
+use rand::Rng;
 use tcp_core::Instant;
 use tcp_core::buffer::Payload;
 use tcp_core::connection::{Connection, State, Transmit};
 use tcp_core::error::End;
 use tcp_core::time_wait::TimeWait;
 
+use super::counters::PacketDrop;
 use super::ip::{self, IpOptions};
 use super::observe::{Cause, Sent};
 use super::tables::{Armed, Owner, Token};
@@ -123,13 +125,14 @@ impl Stack {
         let looped = self.is_local(cell.tuple().remote.ip);
         let limits = if looped { Default::default() } else { self.limits };
         let offload = self.config.checksum_offload || looped;
+        let mut id16 = || self.rng.random();
         let (counters, mut sent) = (&mut self.counters, Vec::new());
         let (turn, serviced) = cell.service(|c| {
             let turn = take_turn(now, c, &limits, &mut |c, t, p| {
                 counters.sent(t.reason, segments(t));
                 Sent::note(t, &mut sent);
-                let o = c.options();
-                let o = IpOptions { hop_limit: o.hop_limit, traffic_class: o.traffic_class };
+                let fragmentable = c.path_mtu().fragmentable.then(&mut id16);
+                let o = IpOptions { fragmentable, ..c.options().into() };
                 out.push(ip::build(&c.tuple(), t, p, o, offload));
             });
             c.take_happenings(&mut |what, times| counters.happened(what, times));
@@ -137,6 +140,11 @@ impl Stack {
         });
         for s in sent {
             s.tell(id, &cell.tuple());
+        }
+        if !self.is_local(cell.tuple().local.ip) {
+            // The address was removed: as on Linux, what leaves from it is lost.
+            self.counters.drop_packets(PacketDrop::NoSource, out.len() as u64);
+            out.clear();
         }
         if turn.more {
             self.activate(id);

@@ -24,6 +24,10 @@ pub(super) enum Token {
     SynQueue(ListenerId),
     /// The earliest end of all records.
     TimeWait,
+    /// The oldest incomplete datagram of IPv4 (false) or IPv6.
+    Fragments {
+        ipv6: bool,
+    },
     /// The budget goes on.
     Memory,
 }

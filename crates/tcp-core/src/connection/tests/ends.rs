@@ -313,7 +313,9 @@ fn outcome(p: &mut Peer) -> (Option<End>, Result<usize, UserError>) {
 
 fn icmp(c: &mut Connection, why: Unreachable) {
     let seq = c.snd.una;
-    assert!(c.on_icmp(seq, IcmpError::Unreachable(why)));
+    let now = crate::Instant::from_millis(6000);
+    let verdict = c.on_icmp(now, seq, IcmpError::Unreachable(why));
+    assert_eq!(verdict, crate::connection::IcmpVerdict::Believed);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What does a connection believe of ICMP? (RFC 9293 3.9.2.2, RFC 5927, RFC 1191)
 
 use super::super::{Events, State};
-use super::wire::{Peer, RTO, RTT, Wire, ms, ranges};
+use super::wire::{Peer, RTT, Wire};
 use crate::config::TcpConfig;
 use crate::error::{End, IcmpError, Unreachable};
 
@@ -13,12 +13,6 @@ const SOFT: [Unreachable; 5] = [
     Unreachable::ParameterProblem,
 ];
 const HARD: [Unreachable; 2] = [Unreachable::Protocol, Unreachable::Port];
-
-fn full_size() -> Wire {
-    let mut w = Wire::open(Peer { mss: 1460, ..Peer::default() }, TcpConfig::default());
-    w.now += RTT;
-    w
-}
 
 // MUST-54, RFC 5927 4.1: only what quotes a segment in flight is believed.
 #[test]
@@ -96,42 +90,15 @@ fn a_soft_error_ends_an_open_by_default() {
     assert_eq!(w.end(), Some(End::Unreachable(Unreachable::Host)));
 }
 
-// RFC 1191 6.4: what did not fit goes again in segments that do.
 #[test]
-fn too_big_lowers_the_segment_size_and_resends() {
-    let mut w = full_size();
-    w.write(5 * 1460);
-    assert_eq!(w.sends().len(), 5);
-    assert!(w.icmp(0, IcmpError::TooBig { mtu: 1000 }));
-    assert_eq!(w.conn.info().send_mss, 960);
-    let sent = w.wait(ms(RTO));
-    assert_eq!(ranges(&sent), [(0, 960)]);
-    w.now += RTT;
-    w.ack(960);
-    assert_eq!(ranges(&w.sends()), [(960, 1920), (1920, 2880)]);
-}
-
-#[test]
-fn too_big_cuts_super_segments_too() {
-    let mut w = full_size();
-    w.limits.segmentation = 65_535;
-    w.write(1460);
+fn what_has_ended_believes_nothing_and_sets_no_timer() {
+    let mut w = Wire::new();
+    w.write(3000);
     w.sends();
-    w.icmp(0, IcmpError::TooBig { mtu: 1000 });
-    w.write(4 * 960);
-    let sent = w.sends();
-    assert_eq!(ranges(&sent), [(1460, 1460 + 4 * 960)]);
-    assert_eq!(sent[0].gso, Some(960));
-}
-
-// RFC 5927 7: no less than every path must carry, and never more than before.
-#[test]
-fn too_big_has_a_floor_and_no_way_up() {
-    let mut w = full_size();
-    w.write(1460);
+    w.conn.abort();
     w.sends();
-    for (mtu, mss) in [(1400, 1360), (1500, 1360), (68, 512), (0, 512)] {
-        assert!(w.icmp(0, IcmpError::TooBig { mtu }));
-        assert_eq!(w.conn.info().send_mss, mss, "{mtu}");
+    for error in [IcmpError::TooBig { mtu: 600 }, IcmpError::Unreachable(Unreachable::Host)] {
+        assert!(!w.icmp(0, error));
     }
+    assert_eq!(w.conn.poll_timeout(), None);
 }

@@ -13,6 +13,7 @@ mod keepalive;
 mod opening;
 mod options;
 mod pair;
+mod path_mtu;
 mod resets;
 mod retransmission;
 mod seeing;

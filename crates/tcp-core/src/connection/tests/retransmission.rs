@@ -23,7 +23,9 @@ fn in_flight(mut w: Wire, n: u32) -> Wire {
 // MUST-19, RFC 6298 5.4 to 5.6
 #[test]
 fn timeouts_double() {
-    let mut w = in_flight(Wire::new(), 1);
+    let mut config = TcpConfig::default();
+    config.path_mtu.probing = crate::config::MtuProbing::Off;
+    let mut w = in_flight(Wire::open(Peer::default(), config), 1);
     let start = w.now;
     let sent = w.wait(ms(40_000));
     assert_eq!(times(&sent, start), [300, 900, 2100, 4500, 9300, 18_900, 38_100]);

@@ -271,3 +271,24 @@ fn an_orphan_behind_a_closed_window_is_given_up_although_the_peer_answers() {
     }
     assert_eq!(w.end(), Some(End::TimedOut));
 }
+
+#[test]
+fn a_syn_ack_with_window_0_opens_and_the_first_text_waits_for_the_window() {
+    let mut w = Wire::open(Peer { window: 0, ..Peer::default() }, TcpConfig::default());
+    w.write(3000);
+    assert!(w.sends().is_empty());
+    assert!(is_probe(&w.wait(ms(2000))[0]));
+    w.ack_window(0, 60_000);
+    assert_eq!(w.sends().iter().map(Sent::len).sum::<u32>(), 3000);
+}
+
+// RFC 7323 2.2: the window of a SYN is never scaled, that of every later segment is.
+#[test]
+fn the_window_of_a_syn_ack_is_not_shifted_and_that_of_later_acks_is() {
+    let mut w = Wire::open(Peer { window: 1 << 20, ..Peer::default() }, TcpConfig::default());
+    assert_eq!(w.conn.info().send_window, 0xffff);
+    w.write(10);
+    w.sends();
+    w.ack(10);
+    assert_eq!(w.conn.info().send_window, 1 << 20);
+}

@@ -7,7 +7,9 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use std::vec::Vec;
 
-use super::super::{Connection, Events, Limits, OpenParams, SendReason, State, Timer, Verdict};
+use super::super::{
+    Connection, Events, IcmpVerdict, Limits, OpenParams, SendReason, State, Timer, Verdict,
+};
 use crate::buffer::Payload;
 use crate::config::{SocketOptions, TcpConfig};
 use crate::error::{End, IcmpError};
@@ -327,11 +329,19 @@ impl Wire {
     }
 
     pub(super) fn icmp(&mut self, offset: u32, error: IcmpError) -> bool {
-        self.conn.on_icmp(self.our_seq(offset), error)
+        self.icmp_verdict(offset, error) != IcmpVerdict::NotBelieved
+    }
+
+    pub(super) fn icmp_verdict(&mut self, offset: u32, error: IcmpError) -> IcmpVerdict {
+        self.conn.on_icmp(self.now, self.our_seq(offset), error)
     }
 
     pub(super) fn end(&self) -> Option<End> {
         self.conn.end()
+    }
+
+    pub(super) fn outstanding(&self) -> u32 {
+        self.conn.info().send_queue as u32
     }
 
     pub(super) fn written(&self) -> u32 {

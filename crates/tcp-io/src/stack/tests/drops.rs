@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tcp_core::config::SocketOptions;
 use tcp_core::error::DropReason;
 use tcp_core::memory::{GUARANTEED, MemoryLimits};
 use tcp_core::wire::checksum::Sum;
@@ -11,7 +12,9 @@ use tcp_core::wire::{Flags, Options, Segment, Timestamps};
 use super::peer::*;
 use crate::cell::ConnId;
 use crate::device::RxChecksum;
-use crate::stack::{ConnectOptions, ListenOptions, PacketDrop, StackConfig, SynCookies};
+use crate::stack::fragments::MAX_PIECES;
+use crate::stack::ip::{TCP, UDP};
+use crate::stack::{ConnectOptions, ListenOptions, PacketDrop, Routes, StackConfig, SynCookies};
 
 const PEER: &str = "10.0.0.2:4000";
 const SERVER: &str = "10.0.0.1:80";
@@ -29,8 +32,40 @@ fn request(from: &str, to: &str) -> Vec<u8> {
     packet(at(from), at(to), syn(), &[])
 }
 
-/// The packet that is dropped for `why`, and the stack that drops it.
-fn dropped(why: PacketDrop) -> (Rig, Vec<u8>) {
+/// A segment whose header says that it is longer than the packet; its checksum fits.
+fn too_short() -> Vec<u8> {
+    let whole = packet(at(PEER), at(SERVER), segment(ACK, IRS, IRS), &[0; 100]);
+    let mut p = header(whole[..40].to_vec(), |p| p[2..4].copy_from_slice(&[0, 40]));
+    p[32] = 0xf0;
+    p[36..38].copy_from_slice(&[0, 0]);
+    let (s, d) = (at(PEER).ip(), at(SERVER).ip());
+    let sum = Sum::pseudo_header(s, d, 6, 20).add(&p[20..]).finish();
+    p[36..38].copy_from_slice(&sum.to_be_bytes());
+    p
+}
+
+/// A piece of a datagram; `at` counts octets.
+fn piece(protocol: u8, at: u16, more: bool, text: &[u8]) -> Vec<u8> {
+    let p = [&request(PEER, SERVER)[..20], text].concat();
+    header(p, |p| {
+        let (len, field) = (p.len() as u16, at / 8 + (u16::from(more) << 13));
+        p[2..4].copy_from_slice(&len.to_be_bytes());
+        p[6..8].copy_from_slice(&field.to_be_bytes());
+        p[9] = protocol;
+    })
+}
+
+/// What makes a stack drop a packet.
+enum Cause {
+    Packet(Vec<u8>),
+    /// Nothing else comes for so long.
+    Silence(Duration),
+    /// The stack sends.
+    Drain,
+}
+
+/// What makes a stack drop a packet for `why`, and that stack.
+fn dropped(why: PacketDrop) -> (Rig, Cause) {
     let mut rig = Rig::new();
     let good = request(PEER, SERVER);
     let bad = match why {
@@ -38,24 +73,20 @@ fn dropped(why: PacketDrop) -> (Rig, Vec<u8>) {
         PacketDrop::NotForUs => request(PEER, "10.0.0.9:80"),
         PacketDrop::BadSource => request("255.255.255.255:4000", SERVER),
         PacketDrop::NotUnicast => request(PEER, "10.0.0.255:80"),
-        PacketDrop::Fragment => header(good, |p| p[6] = 0x20),
-        PacketDrop::Protocol => header(good, |p| p[9] = 17),
+        PacketDrop::FragmentTimeout
+        | PacketDrop::FragmentOverlap
+        | PacketDrop::FragmentDuplicate
+        | PacketDrop::FragmentTooMany
+        | PacketDrop::FragmentTiny
+        | PacketDrop::FragmentMemory
+        | PacketDrop::FragmentTooLong => return dropped_fragment(why),
+        PacketDrop::Protocol => header(good, |p| p[9] = 132),
         PacketDrop::Checksum => {
             let mut p = good;
             p[36] ^= 1;
             p
         }
-        PacketDrop::BadSegment => {
-            let whole = packet(at(PEER), at(SERVER), segment(ACK, IRS, IRS), &[0; 100]);
-            // A header that says it is longer than the packet; its checksum fits.
-            let mut p = header(whole[..40].to_vec(), |p| p[2..4].copy_from_slice(&[0, 40]));
-            p[32] = 0xf0;
-            p[36..38].copy_from_slice(&[0, 0]);
-            let (s, d) = (at(PEER).ip(), at(SERVER).ip());
-            let sum = Sum::pseudo_header(s, d, 6, 20).add(&p[20..]).finish();
-            p[36..38].copy_from_slice(&sum.to_be_bytes());
-            p
-        }
+        PacketDrop::BadSegment => too_short(),
         PacketDrop::NoConnection => good,
         PacketDrop::SynQueueFull => {
             rig = Rig::with(StackConfig { syn_cookies: SynCookies::Never, ..config() });
@@ -72,6 +103,27 @@ fn dropped(why: PacketDrop) -> (Rig, Vec<u8>) {
             rig = Rig::with(StackConfig { max_connections: 0, ..config() });
             rig.listen(SERVER);
             Peer::half_open(&mut rig, PEER, SERVER).packet(ACK, b"")
+        }
+        PacketDrop::NoRoute => {
+            let routes = Routes::Only(Vec::new());
+            rig = Rig::with(StackConfig { routes, ..config() });
+            request("192.0.2.1:4000", SERVER)
+        }
+        PacketDrop::HopLimit => {
+            let options = Some(SocketOptions { min_hop_limit: 65, ..SocketOptions::default() });
+            let near = ListenOptions { options, ..ListenOptions::default() };
+            rig.stack.listen(at(SERVER), near).unwrap();
+            good
+        }
+        PacketDrop::NoSource => {
+            let (_, id) = connected(&mut rig);
+            rig.stack.write(rig.now, id, b"lost").unwrap();
+            assert!(rig.stack.remove_address(at(SERVER).ip()));
+            return (rig, Cause::Drain);
+        }
+        PacketDrop::IcmpRateLimit => {
+            rig = Rig::with(StackConfig { icmp_msgs_per_sec: 0, ..config() });
+            header(good, |p| p[9] = 132)
         }
         PacketDrop::IcmpNotBelieved => icmp(at(PEER).ip(), 3, 1, 0, &request(SERVER, PEER)),
         PacketDrop::IcmpIgnored => icmp(at(PEER).ip(), 4, 0, 0, &request(SERVER, PEER)),
@@ -110,18 +162,57 @@ fn dropped(why: PacketDrop) -> (Rig, Vec<u8>) {
             ack
         }
     };
-    (rig, bad)
+    (rig, Cause::Packet(bad))
+}
+
+/// [`dropped`], for the reasons that only a fragment meets.
+fn dropped_fragment(why: PacketDrop) -> (Rig, Cause) {
+    let mut rig = Rig::new();
+    let bad = match why {
+        PacketDrop::FragmentTimeout => {
+            rig.put(&piece(UDP, 8, true, &[0; 8]));
+            return (rig, Cause::Silence(Duration::from_secs(31)));
+        }
+        PacketDrop::FragmentOverlap => {
+            rig.put(&piece(UDP, 0, true, &[0; 16]));
+            piece(UDP, 8, true, &[0; 16])
+        }
+        PacketDrop::FragmentDuplicate => {
+            rig.put(&piece(UDP, 0, true, &[0; 16]));
+            piece(UDP, 0, true, &[0; 16])
+        }
+        PacketDrop::FragmentTooMany => {
+            let most = MAX_PIECES as u16;
+            for n in 0..most {
+                rig.put(&piece(UDP, 16 * n, true, &[0; 8]));
+            }
+            piece(UDP, 16 * most, true, &[0; 8])
+        }
+        PacketDrop::FragmentTiny => piece(TCP, 0, true, &[0; 8]),
+        PacketDrop::FragmentMemory => {
+            rig = Rig::with(StackConfig { ipfrag_high_thresh: 0, ..config() });
+            piece(UDP, 0, true, &[0; 8])
+        }
+        PacketDrop::FragmentTooLong => piece(UDP, 0xfff8, true, &[0; 8]),
+        why => panic!("{why:?} is no reason to drop a fragment"),
+    };
+    (rig, Cause::Packet(bad))
 }
 
 #[test]
 fn every_reason_to_drop_a_packet_counts_once() {
     for &why in PacketDrop::ALL {
-        let (mut rig, bad) = dropped(why);
+        let (mut rig, cause) = dropped(why);
         let before = (rig.drops(why), rig.stack.counters().total_drops());
-        rig.put(&bad);
+        match cause {
+            Cause::Packet(bad) => rig.put(&bad),
+            Cause::Silence(span) => rig.wait_quietly(span),
+            Cause::Drain => rig.silence(),
+        }
         let after = (rig.drops(why), rig.stack.counters().total_drops());
-        // A full queue of answers has been asked for one: for a packet that counts for itself.
-        let others = u64::from(why == PacketDrop::AnswerQueueFull);
+        // An answer that is dropped was about a packet that counts for itself.
+        let answer = matches!(why, PacketDrop::AnswerQueueFull | PacketDrop::IcmpRateLimit);
+        let others = u64::from(answer);
         assert_eq!(after, (before.0 + 1, before.1 + 1 + others), "{why:?}");
     }
 }

@@ -58,7 +58,7 @@ pub(super) struct Heard {
 
 impl Heard {
     fn parse(when: Instant, bytes: Vec<u8>) -> Heard {
-        let p = ip::parse(&bytes).expect("an IP packet");
+        let Ok(ip::Parsed::Whole(p)) = ip::parse(&bytes) else { panic!("no packet: {bytes:?}") };
         assert_eq!(p.protocol, ip::TCP);
         // MUST-2
         assert!(checksum::verify(p.src, p.dst, ip::TCP, p.payload), "checksum of our own packet");
@@ -94,7 +94,7 @@ pub(super) fn packet(
         reason: SendReason::Text,
     };
     let payload: Payload = [bytes::Bytes::copy_from_slice(text)].into_iter().collect();
-    let o = IpOptions { hop_limit: 64, traffic_class: 0 };
+    let o = IpOptions { hop_limit: 64, traffic_class: 0, fragmentable: None };
     ip::build(&tuple, &t, payload, o, false).to_vec()
 }
 
@@ -307,7 +307,7 @@ pub(super) fn icmp_to(
     let len = 8 + body.len();
     let mut b = vec![0; 40 + len];
     let protocol = if from.is_ipv4() { ip::ICMPV4 } else { ip::ICMPV6 };
-    let o = IpOptions { hop_limit: 64, traffic_class: 0 };
+    let o = IpOptions { hop_limit: 64, traffic_class: 0, fragmentable: None };
     let header = ip::emit_header(&mut b, from, to, protocol, len, o);
     b.truncate(header + len);
     let m = &mut b[header..];

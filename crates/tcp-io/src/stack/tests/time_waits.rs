@@ -381,3 +381,21 @@ fn a_reset_ends_the_record_only_if_exact() {
     rig.silence();
     rig.assert_empty();
 }
+
+// RFC 5082 3: a record has no options of its own; who takes its place is the listener's matter.
+#[test]
+fn a_request_from_too_far_away_does_not_take_a_records_place() {
+    let mut rig = Rig::new();
+    quiet_server(&mut rig, "10.0.0.2:4000");
+    let l = rig.listen(SERVER);
+    let request = Segment { seq: IRS + 100_000, ..syn() };
+    // The peers of the tests send with 64.
+    rig.stack.set_listener_options(l, |o| o.min_hop_limit = 65);
+    rig.say(at("10.0.0.2:4000"), at(SERVER), request);
+    rig.silence();
+    assert_eq!((rig.records(), rig.drops(PacketDrop::HopLimit)), ((0, 0, 1), 1));
+    rig.stack.set_listener_options(l, |o| o.min_hop_limit = 64);
+    rig.say(at("10.0.0.2:4000"), at(SERVER), request);
+    assert_eq!(rig.hear_one().flags, SYN | ACK);
+    assert_eq!(rig.records(), (1, 0, 0));
+}

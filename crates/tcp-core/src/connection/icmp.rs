@@ -1,0 +1,54 @@
+//! What does the network say about our segments? ICMP errors as a connection takes them: believed
+//! or not, hard or soft (RFC 9293 3.9.2.2, RFC 5927, RFC 5461). Sizes are `path_mtu`'s matter.
+
+use super::{Connection, End, Events, Phase};
+use crate::error::{IcmpError, Unreachable};
+use crate::{Instant, SeqNum};
+
+/// What a connection made of an ICMP error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IcmpVerdict {
+    /// It quotes nothing that is in flight, or says what no router may say: forged, or late.
+    NotBelieved,
+    /// It was taken in.
+    Believed,
+    /// Packets are smaller from now on; worth remembering for other connections to this host:
+    /// [`Connection::path_mtu`].
+    PathMtu,
+}
+
+impl Connection {
+    /// An ICMP error quoted a segment of this connection with sequence number `seq` (MUST-54).
+    /// RFC 5927 4.1: it is believed only if that number is in flight.
+    pub fn on_icmp(&mut self, now: Instant, seq: SeqNum, error: IcmpError) -> IcmpVerdict {
+        let in_flight = seq.at_or_after(self.snd.una) && seq.before(self.snd.nxt);
+        // What has ended sends nothing again, whatever is still in the books.
+        if !in_flight || matches!(self.phase, Phase::Ended(_)) {
+            return IcmpVerdict::NotBelieved;
+        }
+        match error {
+            IcmpError::TooBig { mtu } => self.on_too_big(now, seq, mtu),
+            IcmpError::Unreachable(u) => {
+                self.on_unreachable(u);
+                IcmpVerdict::Believed
+            }
+        }
+    }
+
+    fn on_unreachable(&mut self, u: Unreachable) {
+        let opening = self.is_opening();
+        if opening && u.is_hard() {
+            // SHLD-26
+            self.finish(End::Refused);
+        } else if opening && self.config.soft_errors_end_connect {
+            self.finish(End::Unreachable(u));
+        } else {
+            // MUST-56; RFC 5927 5.2: in a synchronized state hard errors are soft too.
+            self.soft_error = Some(u);
+            if self.options().report_soft_errors {
+                // MUST-47, SHLD-25
+                self.notify(Events::SOFT_ERROR);
+            }
+        }
+    }
+}

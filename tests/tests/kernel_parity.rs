@@ -83,7 +83,7 @@ macro_rules! situations {
                 n.text()
             }
 
-            #[expect(clippy::too_many_lines, clippy::cognitive_complexity, reason = "a list")]
+            #[expect(clippy::too_many_lines, reason = "a list")]
             async fn act(situation: &str, n: &mut Notes) {
                 let mut buf = [0; 16];
                 match situation {

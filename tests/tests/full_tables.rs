@@ -106,7 +106,7 @@ impl Storm {
 
     fn put(&mut self, src: SocketAddr, port: u16, s: &Segment<'_>, text: &[u8]) {
         let to = SocketAddr::from(([10, 0, 0, 1], port));
-        let s = Segment { src_port: src.port(), dst_port: port, window: 60_000, ..s.clone() };
+        let s = Segment { src_port: src.port(), dst_port: port, window: 60_000, ..*s };
         let bytes = packet(src, to, &s, text);
         self.stack.receive(self.now, &bytes, RxChecksum::Good, None);
         self.look();
@@ -176,7 +176,7 @@ impl Storm {
         if s.flags.contains(Flags::SYN) {
             if dice < 60 {
                 self.put(me, s.src_port, &back, b"");
-                let gap = Segment { seq: back.seq + 20_000, ..back.clone() };
+                let gap = Segment { seq: back.seq + 20_000, ..back };
                 self.put(me, s.src_port, &gap, &[7; 1000]);
                 self.put(me, s.src_port, &back, &[7; 1400]);
             }

@@ -1,11 +1,12 @@
 //! Project tasks: what can be asked of the tree as `cargo xtask <task>`?
 //!
-//! The tasks read sources as text and need nothing but the checkout.
+//! Most read sources as text and need nothing but the checkout; `tokio-tests` compiles and runs.
 
 mod labels;
 mod layers;
 mod requirements;
 mod rust_source;
+mod tokio_tests;
 mod tree;
 
 use std::process::ExitCode;
@@ -29,6 +30,12 @@ enum Task {
     },
     /// Check that modules and crates only name what lies below them
     Layers,
+    /// Run tokio's own tests for TCP over our types
+    TokioTests {
+        /// List the tests that pass, too
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -36,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Requirements { check } => requirements::run(&root, check),
         Task::Layers => layers::run(&root),
+        Task::TokioTests { all } => tokio_tests::run(&root, all),
     };
     match outcome {
         Ok(summary) => {

@@ -1,12 +1,20 @@
 //! Which stack does `TcpStream::connect` mean? The innermost one entered on this thread, or else
-//! the one installed for the process.
+//! the one installed for the process, or else the process's own loopback network.
+//!
+//! That last one is there for programs that never build a stack, as a machine without a network
+//! card has a loopback device. docs/decisions/0022 says why a thread drives it.
 
 use std::cell::RefCell;
+use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::{PoisonError, RwLock};
+use std::task::{Context, Poll, Waker};
 
-use crate::error::no_stack;
+use tcp_io::reactor::Phase;
+
+use crate::error;
 use crate::net::Net;
 
 thread_local! {
@@ -14,6 +22,7 @@ thread_local! {
 }
 
 static INSTALLED: RwLock<Option<Net>> = RwLock::new(None);
+static LOOPBACK: RwLock<Option<Net>> = RwLock::new(None);
 
 /// Keeps a stack ambient on this thread; see [`Net::enter`]. Guards are dropped in the reverse
 /// order of their making.
@@ -48,14 +57,50 @@ impl Net {
         INSTALLED.write().unwrap_or_else(PoisonError::into_inner).replace(self.clone())
     }
 
-    /// The ambient stack.
+    /// The ambient stack: the innermost one entered on this thread, or else the one installed for
+    /// the process, or else the process's loopback network.
+    ///
+    /// The loopback network is made when it is first asked for. It reaches 127.0.0.0/8 and ::1
+    /// inside this process and nothing else; a thread of its own drives it, so that it outlives
+    /// every runtime. Its time is the machine's, also for a runtime whose clock is paused.
     ///
     /// # Errors
-    /// If none was entered on this thread or installed.
+    /// If there is neither and the thread of the loopback network can't be started; as tokio's
+    /// (`tokio::runtime::is_rt_shutdown_err`) if the runtime around the caller is shut down.
     pub fn current() -> io::Result<Net> {
         if let Some(net) = ENTERED.with_borrow(|all| all.last().cloned()) {
             return Ok(net);
         }
-        INSTALLED.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(no_stack)
+        let installed = INSTALLED.read().unwrap_or_else(PoisonError::into_inner).clone();
+        installed.map_or_else(loopback, Ok)
     }
+}
+
+/// The process's loopback network; a new one if somebody has shut the last one down.
+fn loopback() -> io::Result<Net> {
+    if runtime_is_over() {
+        return Err(error::runtime_is_over());
+    }
+    let usable = |net: &&Net| net.handle.phase() == Phase::Running;
+    if let Some(net) =
+        LOOPBACK.read().unwrap_or_else(PoisonError::into_inner).as_ref().filter(usable)
+    {
+        return Ok(net.clone());
+    }
+    let mut kept = LOOPBACK.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(net) = kept.as_ref().filter(usable) {
+        return Ok(net.clone());
+    }
+    let net = Net::builder().loopback_thread()?;
+    Ok(kept.insert(net).clone())
+}
+
+/// Whether the runtime around the caller is shut down: it then cancels at once what is spawned on
+/// it. tokio's own sockets learn it from their driver; the loopback network would go on working,
+/// for tasks that never run.
+fn runtime_is_over() -> bool {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return false };
+    let mut probe = pin!(runtime.spawn(async {}));
+    let spawned = probe.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    matches!(spawned, Poll::Ready(Err(e)) if e.is_cancelled())
 }

@@ -119,12 +119,20 @@ impl Builder {
     /// # Errors
     /// If an address is wrong, or there is no runtime.
     pub fn device<D: Device + Unpin>(self, device: D) -> Result<Net, BuildError> {
-        let Builder { mut config, seed, grace, wrong } = self;
+        let grace = self.grace;
+        let stack = self.stack(&device.capabilities())?;
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let (reactor, handle) = Reactor::new(stack, device, grace);
+        runtime.spawn(drive(reactor));
+        Ok(Net { handle })
+    }
+
+    /// The stack as described, for a device.
+    fn stack(self, can: &Capabilities) -> Result<Stack, BuildError> {
+        let Builder { mut config, seed, wrong, .. } = self;
         if let Some(e) = wrong {
             return Err(BuildError::Address(e));
         }
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        let can = device.capabilities();
         config.mtu = can.mtu;
         config.checksum_offload = can.checksum_offload;
         config.segmentation_offload = can.segmentation_offload;
@@ -133,18 +141,7 @@ impl Builder {
             rand::rng().fill_bytes(&mut s);
             s
         });
-        let stack = Stack::new(Instant::ZERO, config, seed);
-        let (reactor, handle) = Reactor::new(stack, device, grace);
-        runtime.spawn(async move {
-            match reactor.await {
-                Ok(()) => {}
-                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                    tracing::info!("the other end of the device is gone; its stack has ended");
-                }
-                Err(e) => tracing::error!(error = %e, "the device failed; its stack has ended"),
-            }
-        });
-        Ok(Net { handle })
+        Ok(Stack::new(Instant::ZERO, config, seed))
     }
 
     /// Runs the stack without a device: only its own addresses and the loopback network are
@@ -154,6 +151,32 @@ impl Builder {
     /// As [`device`](Self::device).
     pub fn loopback(self) -> Result<Net, BuildError> {
         self.device(Loopback)
+    }
+
+    /// As [`loopback`](Self::loopback), driven by a thread of its own and with the machine's
+    /// clock: no runtime of the program has to last for it, or to keep time.
+    pub(crate) fn loopback_thread(self) -> io::Result<Net> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let grace = self.grace;
+        let stack = self.stack(&Loopback.capabilities())?;
+        let (reactor, handle) = {
+            let _here = runtime.enter();
+            Reactor::on_machine_time(stack, Loopback, grace)
+        };
+        let thread = std::thread::Builder::new().name("tcp-loopback".to_owned());
+        thread.spawn(move || runtime.block_on(drive(reactor)))?;
+        Ok(Net { handle })
+    }
+}
+
+/// The life of a stack.
+async fn drive<D: Device + Unpin>(reactor: Reactor<D>) {
+    match reactor.await {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+            tracing::info!("the other end of the device is gone; its stack has ended");
+        }
+        Err(e) => tracing::error!(error = %e, "the device failed; its stack has ended"),
     }
 }
 

@@ -92,9 +92,16 @@ pub(crate) fn stack_ended() -> Error {
     Error::new(ErrorKind::NetworkDown, "the network stack has ended")
 }
 
-/// An associated function was called without an ambient stack.
-pub(crate) fn no_stack() -> Error {
-    Error::other(
-        "no network stack: call Net::enter or Net::install first, or use the methods of Net",
+/// A stack without an address was asked for another host: most likely nobody built one.
+pub(crate) fn no_way_out() -> Error {
+    Error::new(
+        ErrorKind::NetworkUnreachable,
+        "this stack is the loopback network only: build one with a device, then call Net::enter \
+         or Net::install, or use the methods of Net",
     )
+}
+
+/// The text is tokio's, by which `tokio::runtime::is_rt_shutdown_err` knows the error.
+pub(crate) fn runtime_is_over() -> Error {
+    Error::other("A Tokio 1.x context was found, but it is being shutdown.")
 }

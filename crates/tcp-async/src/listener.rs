@@ -65,6 +65,7 @@ impl TcpListener {
     }
 
     fn accepted(&self, cell: Arc<ConnCell>) -> io::Result<(TcpStream, SocketAddr)> {
+        cell.assume_ready();
         let peer = cell.tuple().remote.into();
         Ok((TcpStream::new(self.net.clone(), cell), peer))
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tcp_io::reactor::Handle;
-use tcp_io::stack::{Cidr, ConnectOptions, ListenOptions, ListenScope, PendingOptions};
+use tcp_io::stack::{Cidr, ConnectOptions, ListenOptions, ListenScope, OpenError, PendingOptions};
 use tokio::net::ToSocketAddrs;
 
 use crate::builder::Builder;
@@ -65,7 +65,10 @@ impl Net {
         options: ConnectOptions,
     ) -> io::Result<TcpStream> {
         let opened = self.handle.open(|stack, now| {
-            let id = stack.connect(now, addr, options).map_err(error::from_open)?;
+            let id = stack.connect(now, addr, options).map_err(|e| match e {
+                OpenError::NoRoute if stack.config().addresses.is_empty() => error::no_way_out(),
+                e => error::from_open(e),
+            })?;
             stack.connection_cell(id).ok_or_else(error::stack_ended)
         });
         let cell = opened.ok_or_else(error::stack_ended)??;

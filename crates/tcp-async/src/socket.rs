@@ -131,14 +131,15 @@ impl TcpSocket {
         self.lock().defer_accept = time;
     }
 
-    /// Limit of the send buffer in octets that a connection will begin with.
+    /// Limit of the send buffer in octets; once it is fixed, on Linux and Android twice that, as
+    /// their kernels tell.
     ///
     /// # Errors
     /// None; the signature is tokio's.
     #[doc(alias = "SO_SNDBUF")]
     pub fn send_buffer_size(&self) -> io::Result<u32> {
         let fixed = self.lock().options.send_buffer.map(buffer_limit);
-        Ok(fixed.map_or_else(|| self.default_send(), clamp))
+        Ok(fixed.map_or_else(|| self.default_send(), told))
     }
 
     /// Fixes the limit of the send buffer in octets, at least 1 KiB and at most 1 GiB; without it,
@@ -151,14 +152,15 @@ impl TcpSocket {
         Ok(())
     }
 
-    /// Limit of the receive buffer in octets that a connection will begin with.
+    /// Limit of the receive buffer in octets; once it is fixed, on Linux and Android twice that, as
+    /// their kernels tell.
     ///
     /// # Errors
     /// None; the signature is tokio's.
     #[doc(alias = "SO_RCVBUF")]
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
         let fixed = self.lock().options.receive_buffer.map(buffer_limit);
-        Ok(fixed.map_or_else(|| self.default_receive(), clamp))
+        Ok(fixed.map_or_else(|| self.default_receive(), told))
     }
 
     /// Fixes the limit of the receive buffer in octets, at least 1 KiB and at most 1 GiB; without
@@ -302,6 +304,19 @@ impl TcpSocket {
         Ok(self.net.device_name().map(|n| n.as_bytes().to_vec()))
     }
 
+    /// Checks that the socket's stack runs on the device of this name; a stack has one device.
+    ///
+    /// # Errors
+    /// `NotFound` for another name; choose the stack with [`TcpSocket::on`] instead.
+    pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
+        match interface {
+            Some(name) if self.net.device_name().map(str::as_bytes) != Some(name) => {
+                Err(io::Error::new(io::ErrorKind::NotFound, "the stack has no such device"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The address the socket is bound to; unspecified before that.
     ///
     /// # Errors
@@ -424,6 +439,13 @@ impl TcpSocket {
     fn default_receive(&self) -> u32 {
         self.net.handle.inspect(|s| clamp(s.config().tcp.receive_buffer.initial))
     }
+}
+
+/// What `getsockopt` tells of a fixed size here: Linux counts its own overhead, of which we have
+/// none, and programs that compare the two know it.
+fn told(n: usize) -> u32 {
+    let doubles = cfg!(any(target_os = "linux", target_os = "android"));
+    clamp(if doubles { n.saturating_mul(2) } else { n })
 }
 
 fn clamp(n: usize) -> u32 {

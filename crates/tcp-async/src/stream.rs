@@ -15,7 +15,7 @@ use tcp_io::stack::ConnectOptions;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::ToSocketAddrs;
 
-use crate::budget::cooperative;
+use crate::budget::{attempt, cooperative};
 use crate::error;
 use crate::net::Net;
 use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
@@ -143,7 +143,7 @@ impl TcpStream {
     /// Nothing is taken, so nothing is lost.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.cell.peek(buf).map_err(error::from_user) {
+            match attempt(|| self.cell.peek(buf).map_err(error::from_user)).await {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     Wait::new(&self.cell, CellInterest::READABLE).await;
                 }
@@ -215,28 +215,31 @@ impl TcpStream {
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let mut total = 0;
-        for b in bufs.iter_mut().filter(|b| !b.is_empty()) {
-            match self.try_read(b) {
-                Ok(n) => {
-                    total += n;
-                    if n < b.len() {
-                        break;
-                    }
+        // In one step: a failure behind the text must wait for the next read.
+        let room = bufs.iter().map(|b| b.len()).sum();
+        let mut rooms = bufs.iter_mut().map(|b| &mut **b).filter(|b| !b.is_empty());
+        let mut room_left: &mut [u8] = &mut [];
+        let mut scatter = |mut text: &[u8]| {
+            while !text.is_empty() {
+                if room_left.is_empty() {
+                    room_left = rooms.next().unwrap_or_default();
                 }
-                Err(_) if total > 0 => break,
-                Err(e) => return Err(e),
+                let n = text.len().min(room_left.len());
+                let (now, later) = std::mem::take(&mut room_left).split_at_mut(n);
+                now.copy_from_slice(&text[..n]);
+                (text, room_left) = (&text[n..], later);
             }
-        }
-        Ok(total)
+        };
+        self.cell.read_with(self.net.handle.now(), room, &mut scatter).map_err(error::from_user)
     }
 
-    /// Reads what is there now into a growing buffer.
+    /// Reads what is there now into a growing buffer, at most as much as it has room for without
+    /// growing; a `Vec` that is full grows first.
     ///
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        let room = buf.remaining_mut();
+        let room = buf.chunk_mut().len();
         self.cell
             .read_with(self.net.handle.now(), room, &mut |text| buf.put_slice(text))
             .map_err(error::from_user)
@@ -259,7 +262,8 @@ impl TcpStream {
         self.cell.write_vectored(self.net.handle.now(), slices).map_err(error::from_user)
     }
 
-    /// Runs `f`, which does its own input or output on this stream.
+    /// Runs `f`, which does its own input or output on this stream. If it returns `WouldBlock`, the
+    /// stream counts as not ready until the next event.
     ///
     /// # Errors
     /// `WouldBlock` if the stream is not ready; otherwise what `f` returns.
@@ -268,15 +272,21 @@ impl TcpStream {
         interest: Interest,
         f: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        let ready = self.cell.readiness() & cell_interest(interest).mask();
-        if ready.is_empty() {
+        let interest = cell_interest(interest);
+        let (ready, seen) = self.cell.readiness_seen();
+        if (ready & interest.mask()).is_empty() {
             return Err(io::Error::from(io::ErrorKind::WouldBlock));
         }
-        f()
+        let result = f();
+        if matches!(&result, Err(e) if e.kind() == io::ErrorKind::WouldBlock) {
+            self.cell.spend(interest, seen);
+        }
+        result
     }
 
     /// Runs `f`, which does its own input or output on this stream, whenever the stream is ready,
-    /// until it returns something else than `WouldBlock`.
+    /// until it returns something else than `WouldBlock`; each time after that it waits for an
+    /// event.
     ///
     /// # Errors
     /// What `f` returns.
@@ -287,9 +297,12 @@ impl TcpStream {
     ) -> io::Result<R> {
         loop {
             self.ready(interest).await?;
-            match f() {
+            match attempt(|| self.try_io(interest, &mut f)).await {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    tokio::task::yield_now().await;
+                    if self.cell.readiness_seen().0.intersects(Readiness::CLOSED) {
+                        // What is closed is ready for ever: others have their turn, too.
+                        tokio::task::yield_now().await;
+                    }
                 }
                 r => return r,
             }

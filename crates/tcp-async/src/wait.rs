@@ -26,7 +26,8 @@ impl Future for Wait {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Readiness> {
         let this = &mut *self;
-        crate::budget::cooperative(cx, |cx| this.cell.poll_wait(cx, this.interest, &mut this.key))
+        // As tokio's, waiting itself takes nothing from the task's budget: what follows it does.
+        this.cell.poll_wait(cx, this.interest, &mut this.key)
     }
 }
 

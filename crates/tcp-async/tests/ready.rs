@@ -76,7 +76,7 @@ fn readiness_names_what_is_ready() {
     on_both(|| async {
         let (mut a, b, _l) = pair(&net()).await;
         let all = Interest::READABLE | Interest::WRITABLE;
-        let ready = b.ready(all).await.unwrap();
+        let ready = a.ready(all).await.unwrap();
         assert!(ready.is_writable() && !ready.is_readable());
         tokio::io::AsyncWriteExt::shutdown(&mut a).await.unwrap();
         let ready = b.ready(Interest::READABLE).await.unwrap();
@@ -94,5 +94,90 @@ fn own_input_and_output_is_retried_until_it_succeeds() {
         let mut buf = [0; 8];
         let n = b.async_io(Interest::READABLE, || b.try_read(&mut buf)).await.unwrap();
         assert_eq!(&buf[..n], b"abc");
+    });
+}
+
+#[test]
+fn an_accepted_stream_is_tried_before_it_is_waited_for() {
+    on_both(|| async {
+        let net = net();
+        let listener = net.listen("10.0.0.1:80").await.unwrap();
+        let (a, b) = tokio::join!(net.connect("10.0.0.1:80"), listener.accept());
+        let (a, b) = (a.unwrap(), b.unwrap().0);
+        assert!(poll_once(pin!(a.readable())).await.is_pending());
+        assert!(poll_once(pin!(b.readable())).await.is_ready());
+        assert_eq!(b.try_read(&mut [0; 4]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert!(poll_once(pin!(b.readable())).await.is_pending());
+    });
+}
+
+#[test]
+fn a_direction_is_ready_until_it_would_block() {
+    in_virtual_time(async {
+        let (a, b, _l) = pair(&net()).await;
+        let block = vec![7; 4000];
+        loop {
+            assert!(poll_once(pin!(a.writable())).await.is_ready());
+            match a.try_write(&block) {
+                Ok(_) => {}
+                Err(e) => {
+                    assert_eq!(e.kind(), ErrorKind::WouldBlock);
+                    break;
+                }
+            }
+        }
+        assert!(poll_once(pin!(a.writable())).await.is_pending());
+        // A full read may have left something, a short one has not.
+        b.try_write(b"12345678").unwrap();
+        a.readable().await.unwrap();
+        assert_eq!(a.try_read(&mut [0; 8]).unwrap(), 8);
+        assert!(poll_once(pin!(a.readable())).await.is_ready());
+        assert_eq!(a.try_read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert!(poll_once(pin!(a.readable())).await.is_pending());
+    });
+}
+
+#[test]
+fn own_input_that_wants_more_waits_for_it() {
+    in_virtual_time(async {
+        let (a, b, _l) = pair(&net()).await;
+        a.try_write(b"half").unwrap();
+        let mut calls = 0;
+        let mut buf = [0; 8];
+        let whole = b.async_io(Interest::READABLE, || {
+            calls += 1;
+            let seen = tokio::task::unconstrained(b.peek(&mut buf));
+            let n = futures::FutureExt::now_or_never(seen).unwrap_or(Ok(0))?;
+            if n < 8 { Err(ErrorKind::WouldBlock.into()) } else { Ok(n) }
+        });
+        let late = async {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            a.try_write(b"half").unwrap();
+        };
+        let (n, ()) = tokio::join!(whole, late);
+        assert_eq!(n.unwrap(), 8);
+        assert!(calls <= 4, "called {calls} times");
+        // The same without waiting: not ready until something happens.
+        let e = b.try_io(Interest::READABLE, || Err::<(), _>(ErrorKind::WouldBlock.into()));
+        assert_eq!(e.unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert!(poll_once(pin!(b.readable())).await.is_pending());
+        a.try_write(b"x").unwrap();
+        b.readable().await.unwrap();
+        assert_eq!(b.try_read(&mut [0; 16]).unwrap(), 9);
+    });
+}
+
+#[test]
+fn a_growing_buffer_takes_what_it_has_room_for() {
+    on_both(|| async {
+        let (a, b, _l) = pair(&net()).await;
+        a.try_write(&[7; 1000]).unwrap();
+        let mut all = vec![0; 1000];
+        while b.peek(&mut all).await.unwrap() < 1000 {
+            tokio::task::yield_now().await;
+        }
+        let mut buf = Vec::with_capacity(100);
+        assert_eq!(b.try_read_buf(&mut buf).unwrap(), 100);
+        assert_eq!(buf.capacity(), 100, "it did not have to grow");
     });
 }

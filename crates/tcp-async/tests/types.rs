@@ -25,6 +25,15 @@ fn types_are_send_sync_and_unpin() {
 }
 
 #[test]
+fn sockets_may_cross_an_unwinding() {
+    fn safe<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    safe::<TcpStream>();
+    safe::<TcpListener>();
+    safe::<TcpSocket>();
+    safe::<Net>();
+}
+
+#[test]
 fn futures_are_send() {
     fn of(net: &'static Net, stream: &'static TcpStream, listener: &'static TcpListener) {
         future(|| net.connect("10.0.0.1:80"));

@@ -1,7 +1,7 @@
 //! Do several buffers go in one call?
 mod common;
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::{ErrorKind, IoSlice, IoSliceMut};
 
 use common::{net, on_both, pair, pattern};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -43,5 +43,28 @@ fn empty_buffers_do_nothing() {
         assert_eq!(a.write(&[]).await.unwrap(), 0);
         assert_eq!(a.write_vectored(&[]).await.unwrap(), 0);
         assert_eq!(b.read(&mut []).await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_reset_behind_the_text_is_told_by_the_next_read() {
+    on_both(|| async {
+        let (a, b, _l) = pair(&net()).await;
+        a.try_write(b"ab").unwrap();
+        b.readable().await.unwrap();
+        a.abort();
+        while b.info().state != tcp_async::State::Closed {
+            tokio::task::yield_now().await;
+        }
+        let (mut one, mut two) = ([0; 2], [0; 8]);
+        let mut bufs = [IoSliceMut::new(&mut one), IoSliceMut::new(&mut two)];
+        match b.try_read_vectored(&mut bufs) {
+            // The text first, then the reset: it must not look like the end of the stream.
+            Ok(2) => {
+                let e = b.try_read_vectored(&mut bufs).unwrap_err();
+                assert_eq!(e.kind(), ErrorKind::ConnectionReset);
+            }
+            other => assert_eq!(other.unwrap_err().kind(), ErrorKind::ConnectionReset),
+        }
     });
 }

@@ -1,6 +1,7 @@
 //! Who drives the stack? One task between a device and the stack: reads a bounded batch, lets time
 //! pass, writes what the stack has to say, and sleeps until a packet, a deadline or a task's call.
 
+mod clock;
 mod intake;
 
 use std::future::Future;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tcp_core::Instant;
 use tokio::time::Sleep;
 
+use self::clock::Clock;
 use self::intake::Intake;
 use crate::cell::ReadyQueue;
 use crate::device::{Device, TxPacket};
@@ -52,7 +54,7 @@ pub enum Phase {
 struct Shared {
     stack: Mutex<Stack>,
     ready: Arc<ReadyQueue>,
-    origin: tokio::time::Instant,
+    clock: Clock,
     phase: AtomicU8,
     device_name: Option<String>,
     ended: tokio::sync::Notify,
@@ -65,8 +67,7 @@ pub struct Handle(Arc<Shared>);
 impl Handle {
     /// The time on the stack's clock.
     pub fn now(&self) -> Instant {
-        let since = tokio::time::Instant::now().duration_since(self.0.origin);
-        Instant::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+        self.0.clock.now()
     }
 
     fn lock(&self) -> MutexGuard<'_, Stack> {
@@ -168,12 +169,23 @@ impl<D: Device> Reactor<D> {
     /// Puts a stack on a device. `grace` is how long connections may take to close once the
     /// runtime is told to end. Must be called within a tokio runtime.
     ///
-    /// The stack's clock starts at zero with this call.
+    /// The stack's clock starts at zero with this call; it is tokio's, so that a runtime with a
+    /// paused clock tests the stack in virtual time.
     pub fn new(stack: Stack, device: D, grace: Duration) -> (Reactor<D>, Handle) {
+        Reactor::with_clock(stack, device, grace, Clock::Runtime(tokio::time::Instant::now()))
+    }
+
+    /// As [`new`](Self::new), with the machine's clock: for a stack that tasks of several
+    /// runtimes use. Its own runtime's clock must not be paused.
+    pub fn on_machine_time(stack: Stack, device: D, grace: Duration) -> (Reactor<D>, Handle) {
+        Reactor::with_clock(stack, device, grace, Clock::Machine(std::time::Instant::now()))
+    }
+
+    fn with_clock(stack: Stack, device: D, grace: Duration, clock: Clock) -> (Reactor<D>, Handle) {
         let handle = Handle(Arc::new(Shared {
             ready: stack.ready_queue().clone(),
             stack: Mutex::new(stack),
-            origin: tokio::time::Instant::now(),
+            clock,
             phase: AtomicU8::new(0),
             device_name: device.name(),
             ended: tokio::sync::Notify::new(),
@@ -278,8 +290,7 @@ impl<D: Device> Reactor<D> {
         // would cost more.
         let armed = self.sleep_until.is_some_and(|s| s <= at) && !self.sleep.is_elapsed();
         if !armed {
-            let origin = self.handle.0.origin;
-            self.sleep.as_mut().reset(origin + Duration::from_nanos(at.as_nanos()));
+            self.sleep.as_mut().reset(self.handle.0.clock.sleep_until(at));
             self.sleep_until = Some(at);
         }
         self.sleep.as_mut().poll(cx).is_ready()

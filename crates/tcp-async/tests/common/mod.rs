@@ -54,6 +54,8 @@ pub(crate) async fn pair(net: &Net) -> (TcpStream, TcpStream, TcpListener) {
     let client = net.connect(listener.local_addr().unwrap()).await.unwrap();
     let (server, peer) = listener.accept().await.unwrap();
     assert_eq!(peer, client.local_addr().unwrap());
+    // An accepted stream counts as readable until it is tried, as tokio's.
+    assert_eq!(server.try_read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     (client, server, listener)
 }
 

@@ -1,6 +1,7 @@
 //! How do tasks and the stack share a connection? The one door to it: lock, act, pick wakers,
 //! unlock, then wake. Neither a system call nor a wake-up happens under the lock.
 
+mod hints;
 mod listener;
 mod ready;
 mod request;
@@ -17,6 +18,7 @@ use tcp_core::{Instant, Tuple};
 
 pub use listener::{AcceptError, ListenerCell};
 
+use hints::Hints;
 pub use ready::ReadyQueue;
 pub use request::{Request, RequestCell, RequestEnd};
 pub use waiters::{Interest, Readiness, WaiterKey};
@@ -54,6 +56,7 @@ struct Inner {
     waiters: Waiters,
     handle: Handle,
     report: Report,
+    hints: Hints,
     /// What the application calls the connection; boxed, for few have one.
     label: Option<Box<Arc<str>>>,
 }
@@ -85,6 +88,7 @@ impl ConnCell {
                 waiters: Waiters::default(),
                 handle: Handle::Open,
                 report: Report::Pending,
+                hints: Hints::default(),
                 label: None,
             }),
         })
@@ -186,6 +190,7 @@ impl ConnCell {
                 }
             }
             if total > 0 {
+                i.hints.on_write(&Ok(total));
                 return (Ok(total), Then::Service);
             }
             let then = i.after_write(&result);
@@ -212,6 +217,7 @@ impl ConnCell {
     pub fn read(&self, now: Instant, out: &mut [u8]) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.read(now, out);
+            i.hints.on_read(out.len(), &r);
             let then = i.after_read();
             (i.once(r, Ok(0)), then)
         })
@@ -229,6 +235,7 @@ impl ConnCell {
     ) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.read_with(now, max, take);
+            i.hints.on_read(max, &r);
             let then = i.after_read();
             (i.once(r, Ok(0)), then)
         })
@@ -241,6 +248,9 @@ impl ConnCell {
     pub fn peek(&self, out: &mut [u8]) -> Result<usize, UserError> {
         self.call(|i| {
             let r = i.conn.peek(out);
+            if r == Err(UserError::WouldBlock) {
+                i.hints.on_read(out.len(), &r);
+            }
             (i.once(r, Ok(0)), Then::Nothing)
         })
     }
@@ -352,6 +362,24 @@ impl ConnCell {
     /// What could be done without waiting.
     pub fn readiness(&self) -> Readiness {
         self.lock().readiness()
+    }
+
+    /// Lets the first read and write be tried before they are waited for; for a connection that was
+    /// just accepted.
+    pub fn assume_ready(&self) {
+        self.lock().hints.assume();
+    }
+
+    /// What could be done without waiting, and a stamp for [`spend`](Self::spend).
+    pub fn readiness_seen(&self) -> (Readiness, u16) {
+        let inner = self.lock();
+        (inner.readiness(), inner.hints.seen())
+    }
+
+    /// A task could do nothing with the readiness that it saw at `seen`: it waits for the next
+    /// event.
+    pub fn spend(&self, interest: Interest, seen: u16) {
+        self.lock().hints.spend(interest, seen);
     }
 
     /// Polls for readiness on behalf of a `poll_*` function: one task per direction is kept, the
@@ -470,7 +498,8 @@ enum Then {
 
 impl Inner {
     /// Written text is sent; a writer that found no memory waits in the stack's line.
-    fn after_write(&self, result: &Result<usize, UserError>) -> Then {
+    fn after_write(&mut self, result: &Result<usize, UserError>) -> Then {
+        self.hints.on_write(result);
         let written = matches!(result, Ok(n) if *n > 0);
         if written || self.conn.awaits_memory() { Then::Service } else { Then::Nothing }
     }
@@ -499,6 +528,7 @@ impl Inner {
         if events.intersects(Events::DELIVERED | over) {
             concerned = concerned | Readiness::ENDED;
         }
+        self.hints.on_events(concerned);
         self.waiters.pick(concerned, wake);
     }
 
@@ -523,7 +553,7 @@ impl Inner {
         if matches!(c.end(), Some(e) if e != End::Closed) && self.report == Report::Pending {
             r = r | Readiness::ERROR;
         }
-        r
+        self.hints.apply(r)
     }
 
     /// Lets a failure through once, and `after` from then on.

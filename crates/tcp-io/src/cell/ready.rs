@@ -15,6 +15,10 @@ pub struct ReadyQueue {
     waker: AtomicWaker,
 }
 
+// A waker that panics leaves the queue as it was. tokio's sockets may cross `catch_unwind`; so may ours.
+impl std::panic::UnwindSafe for ReadyQueue {}
+impl std::panic::RefUnwindSafe for ReadyQueue {}
+
 impl ReadyQueue {
     pub(crate) fn push(&self, id: ConnId) {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);

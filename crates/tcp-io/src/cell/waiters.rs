@@ -24,6 +24,8 @@ impl Readiness {
     pub const WRITE_CLOSED: Readiness = Readiness(8);
     /// An error is pending.
     pub const ERROR: Readiness = Readiness(16);
+    /// What no event ends: a direction is closed, or an error is pending.
+    pub const CLOSED: Readiness = Readiness(4 | 8 | 16);
     /// Both directions are closed.
     pub const ENDED: Readiness = Readiness(32);
 
@@ -35,6 +37,11 @@ impl Readiness {
     /// Whether any of `other` is in the set.
     pub const fn intersects(self, other: Readiness) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// The set without `other`.
+    pub(crate) const fn without(self, other: Readiness) -> Readiness {
+        Readiness(self.0 & !other.0)
     }
 }
 

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_line_of_the_log_is_an_outcome() {
         let log = "---- c stdout ----\nit broke\n\nfailures:\n";
-        let told = |line| outcome(line, log).map(|(name, outcome)| (name, outcome));
+        let told = |line| outcome(line, log);
         assert_eq!(told("test a::b ... ok"), Some(("a::b".to_owned(), Outcome::Passed)));
         assert_eq!(told("test b - should panic ... ok"), Some(("b".to_owned(), Outcome::Passed)));
         let failed = Outcome::Failed("it broke".to_owned());

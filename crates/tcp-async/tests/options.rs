@@ -2,6 +2,7 @@
 mod common;
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::{ADDR, net, on_both, pair, pattern};
@@ -191,7 +192,7 @@ fn buffer_sizes_are_those_in_force() {
         s.set_recv_buffer_size(60_000).unwrap();
         s.set_notsent_lowat(Some(7000));
         assert_eq!(s.notsent_lowat(), Some(7000));
-        let a = s.connect(std::net::SocketAddr::new(ADDR.parse().unwrap(), 80)).await.unwrap();
+        let a = s.connect(SocketAddr::new(ADDR.parse().unwrap(), 80)).await.unwrap();
         assert_eq!(a.send_buffer_size().unwrap(), 50_000);
         assert_eq!(a.recv_buffer_size().unwrap(), 60_000);
         assert_eq!(a.notsent_lowat(), Some(7000));

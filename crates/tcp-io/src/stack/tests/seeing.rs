@@ -130,7 +130,7 @@ fn orphans_and_time_wait_are_told() {
     rig.assert_summary();
     peer.send(&mut rig, ACK, b"");
     rig.silence();
-    assert_eq!(rig.row(State::FinWait2).timers[0].timer, Timer::FinWait2);
+    assert!(rig.row(State::FinWait2).timers.iter().any(|t| t.timer == Timer::FinWait2));
     rig.assert_summary();
     peer.send(&mut rig, FIN | ACK, b"");
     assert_eq!(rig.hear_one().flags, ACK);

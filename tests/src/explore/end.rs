@@ -135,7 +135,12 @@ impl End {
         match (&self.owner, &self.conn) {
             (Owner::HalfOpen(r), _) => Some((r.deadline(), Span::Medium)),
             (Owner::TimeWait(r), _) => Some((r.expires, Span::Long)),
-            (Owner::Connection, Some(c)) => c.poll_timeout().map(|d| (d.at, span(d.timer))),
+            // Giving memory back changes nothing that a peer or an application could tell; it
+            // is done when the next deadline that counts is reached.
+            (Owner::Connection, Some(c)) => {
+                let counts = c.deadlines().filter(|d| d.timer != Timer::Trim);
+                counts.min_by_key(|d| d.at).map(|d| (d.at, span(d.timer)))
+            }
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 
 use core::hash::{Hash, Hasher};
 
-use super::{Connection, Phase};
+use super::{Connection, Phase, Timer};
 use crate::receive::ReceiveSpace;
 use crate::send::SendSpace;
 use crate::time_wait::TimeWait;
@@ -65,7 +65,8 @@ impl Connection {
         snd.canonical(now, h);
         rcv.canonical(h);
         recovery.canonical(now, h);
-        for d in timers.iter() {
+        // What memory is kept, and until when, is history.
+        for d in timers.iter().filter(|d| d.timer != Timer::Trim) {
             (d.timer, now.map(|now| d.at.since(now))).hash(h);
         }
     }

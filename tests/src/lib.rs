@@ -9,6 +9,7 @@ pub mod differ;
 pub mod explore;
 pub mod flood;
 pub mod fuzz;
+pub mod heap;
 #[cfg(target_os = "linux")]
 pub mod kernel;
 pub mod matrix;

@@ -1,55 +1,16 @@
 //! What does a connection really cost? Counted by the allocator, not by the stack's own account.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use stack_tests::heap::{self, Heap};
 use tcp_core::Instant;
 use tcp_io::ConnId;
 use tcp_io::device::RxChecksum;
 use tcp_io::stack::{ConnectOptions, ListenOptions, Stack, StackConfig};
 
-/// The system's allocator, counting octets as the heap's bookkeeping rounds them: 8 octets of
-/// header, multiples of 16, at least 32 (glibc on 64 bits).
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-fn true_size(n: usize) -> usize {
-    (n + 8).next_multiple_of(16).max(32)
-}
-
-// SAFETY: every call goes on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(true_size(layout.size()), Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(true_size(layout.size()), Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc_zeroed`.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        HELD.fetch_sub(true_size(layout.size()), Relaxed);
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        HELD.fetch_add(true_size(new_size), Relaxed);
-        HELD.fetch_sub(true_size(layout.size()), Relaxed);
-        // SAFETY: the caller keeps the contract of `realloc`.
-        unsafe { System.realloc(ptr, layout, new_size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static HEAP: Heap = Heap::new();
 
 /// One test at a time: the counter is everybody's.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -136,12 +97,12 @@ fn an_idle_connection_costs_a_kibioctet() {
     const MANY: usize = 100_000;
     let _alone = ALONE.lock().expect("no test has failed");
     let mut link = Link::new();
-    let before = HELD.load(Relaxed);
+    let before = HEAP.held();
     let mut all = link.connect(MANY);
     all.shrink_to_fit();
-    let own = true_size(all.capacity() * size_of::<(ConnId, ConnId)>());
+    let own = heap::true_size(all.capacity() * size_of::<(ConnId, ConnId)>());
     link.wait(Duration::from_secs(5));
-    let fresh = (HELD.load(Relaxed) - before - own) / MANY / 2;
+    let fresh = (HEAP.held() - before - own) / MANY / 2;
     // All of them talk once, both ways, and fall silent.
     let mut buf = [0; 4096];
     for (c, s) in &all {
@@ -157,7 +118,7 @@ fn an_idle_connection_costs_a_kibioctet() {
         }
     }
     link.wait(Duration::from_secs(5));
-    let used = (HELD.load(Relaxed) - before - own) / MANY / 2;
+    let used = (HEAP.held() - before - own) / MANY / 2;
     println!("octets of an idle connection at {MANY}: {fresh} fresh, {used} after it has talked");
     assert!(fresh <= 1024, "{fresh}");
     // What stays is the ledger of what it has done, and nothing else.
@@ -173,7 +134,7 @@ fn the_account_is_true() {
         let mut link = Link::new();
         let all = link.connect(4);
         link.settle();
-        let (held, account) = (HELD.load(Relaxed), link.stacks[0].memory().charged);
+        let (held, account) = (HEAP.held(), link.stacks[0].memory().charged);
         for (c, _) in &all {
             for _ in 0..pieces {
                 // By reference where that is possible, and sent at once.
@@ -184,7 +145,7 @@ fn the_account_is_true() {
                 }
             }
         }
-        let held = HELD.load(Relaxed).saturating_sub(held);
+        let held = HEAP.held().saturating_sub(held);
         let account = link.stacks[0].memory().charged - account;
         println!("{what}: {account} octets charged, {held} allocated");
         assert!(account as f64 >= held as f64 * 0.85, "{what}: {account} charged, {held} held");

@@ -2,13 +2,12 @@
 //! flood, leave handshakes half done, send with gaps and never close, against an application that
 //! accepts seldom and closes often. Alone in its file: every octet allocated is counted.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use stack_tests::heap::Heap;
 use tcp_core::memory::{GUARANTEED, MemoryLimits};
 use tcp_core::wire::{Flags, Options, Segment};
 use tcp_core::{Instant, SeqNum};
@@ -16,27 +15,8 @@ use tcp_io::ConnId;
 use tcp_io::device::RxChecksum;
 use tcp_io::stack::{ListenOptions, ListenerId, PacketDrop, Stack, StackConfig, SynCookies};
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: the system's allocator does the work; only sizes are noted.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
+static HEAP: Heap = Heap::new();
 
 const HERE: &str = "10.0.0.1:80";
 const CONNECTIONS: usize = 70;
@@ -119,7 +99,7 @@ impl Storm {
         m.time_waits = m.time_waits.max(s.time_wait_count());
         m.orphans = m.orphans.max(s.orphan_count());
         m.charged = m.charged.max(s.memory().charged);
-        m.live = m.live.max(LIVE.load(Relaxed));
+        m.live = m.live.max(HEAP.live());
     }
 
     fn stranger(&mut self) -> SocketAddr {

@@ -1,37 +1,16 @@
 //! How much memory do half-open records cost, and does a SYN flood cost more than that? Alone in
 //! its file, since it counts every octet that the process allocates.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::SocketAddrV4;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use stack_tests::flood::SynFlood;
+use stack_tests::heap::Heap;
 use tcp_core::Instant;
 use tcp_io::device::RxChecksum;
 use tcp_io::stack::{ListenOptions, Stack, StackConfig, SynCookies};
 
-/// Octets allocated and not given back.
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: the system's allocator does the work; only sizes are noted.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
+static HEAP: Heap = Heap::new();
 
 const MANY: usize = 100_000;
 const MIB: usize = 1 << 20;
@@ -56,9 +35,9 @@ fn a_hundred_thousand_half_open_records_fit_in_15_mib_and_a_flood_in_what_its_ba
     let to: SocketAddrV4 = "10.0.0.1:80".parse().expect("an address");
     let mut flood = SynFlood::new(1, to);
     let mut many = stack(SynCookies::Never, MANY);
-    let before = LIVE.load(Ordering::Relaxed);
+    let before = HEAP.live();
     pour(&mut many, &mut flood, MANY + 1000);
-    let cost = LIVE.load(Ordering::Relaxed) - before;
+    let cost = HEAP.live() - before;
     assert_eq!(many.half_open_count(), MANY);
     println!(
         "{MANY} half-open records: {cost} octets ({:.2} MiB), {:.1} a record",
@@ -72,16 +51,16 @@ fn a_hundred_thousand_half_open_records_fit_in_15_mib_and_a_flood_in_what_its_ba
         while many.poll_transmit(at).is_some() {}
     }
     assert_eq!(many.half_open_count(), 0);
-    let kept = LIVE.load(Ordering::Relaxed).saturating_sub(before);
+    let kept = HEAP.live().saturating_sub(before);
     println!("after the last has given up: {kept} octets");
     assert!(kept < MIB, "{kept}");
 
     for cookies in [SynCookies::WhenFull, SynCookies::Always, SynCookies::Never] {
         let mut one = stack(cookies, 4096);
         pour(&mut one, &mut flood, 10_000);
-        let before = LIVE.load(Ordering::Relaxed);
+        let before = HEAP.live();
         pour(&mut one, &mut flood, 1_000_000);
-        let after = LIVE.load(Ordering::Relaxed);
+        let after = HEAP.live();
         println!("{cookies:?}: {before} octets live before a million SYNs, {after} after");
         assert_eq!(before, after, "{cookies:?}");
         assert!(one.half_open_count() <= 4096);

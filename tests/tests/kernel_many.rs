@@ -10,9 +10,13 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use stack_tests::heap::Heap;
 use stack_tests::kernel::{KernelNet, OURS_V4, connect_from, until};
 use tcp_async::{Net, TcpSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[global_allocator]
+static HEAP: Heap = Heap::new();
 
 const PORT: u16 = 7;
 /// Threads of the kernel's side; each connects one after the other.
@@ -114,15 +118,17 @@ async fn round(k: &KernelNet, round: usize, connections: usize) {
     let ports = (0..THREADS as u16).map(|i| FIRST_PORT + i * share..FIRST_PORT + (i + 1) * share);
     let (all, opened) = step(k, ports.collect(), move |ports| open(from, ports)).await;
     until("every connection is here", || k.net.connection_count() == connections).await;
-    let full = resident();
+    let full = HEAP.live();
     let (all, echoed) = step(k, all, echo).await;
     let start = Instant::now();
     step(k, all, drop).await;
     until("no connection is left", || k.net.connection_count() == 0).await;
     println!(
         "round {round}: {connections} opened in {opened:.2?}, echoed in {echoed:.2?}, closed in \
-         {:.2?}; resident {full} KiB with all open, {} KiB after",
+         {:.2?}; heap {} KiB with all open, {} KiB after (resident {} KiB)",
         start.elapsed(),
+        full / 1024,
+        HEAP.live() / 1024,
         resident()
     );
 }
@@ -143,7 +149,7 @@ async fn rounds_of_ten_thousand_connections_leave_nothing() {
     for n in 1..=rounds {
         k.namespace.ip(["address", "replace", &format!("{}/24", source(n)), "dev", "tcp0"]);
         round(&k, n, connections).await;
-        after.push(resident());
+        after.push(HEAP.live() / 1024);
     }
     // The listener is all there is.
     assert_eq!(k.net.connections().len(), 1, "{:?}", k.net.connections());
@@ -151,9 +157,10 @@ async fn rounds_of_ten_thousand_connections_leave_nothing() {
     assert_eq!(counters.passive_opens, (rounds * connections) as u64);
     assert_eq!(counters.failures, 0);
     println!("{counters:?}");
-    // The first round fills the reserves of tables and allocator. After that the figure wanders
-    // within 4 MiB; a leak of 50 octets for each of the 90,000 other connections goes beyond.
+    // The first round fills the reserves of tables. A leak of 4 octets for each of the 90,000 other
+    // connections goes beyond the limit. (Resident memory is no measure of it: the allocator of the
+    // system wanders by 15 MiB as it gives pages back or keeps them.)
     let (first, last) = (after[0], after[after.len() - 1]);
-    assert!(last < first + 4096, "resident memory grew: {after:?} KiB");
+    assert!(last < first + 256, "the heap grew: {after:?} KiB");
     k.end().await;
 }

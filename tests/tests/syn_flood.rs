@@ -2,12 +2,12 @@
 //! without it? In virtual time: clients at 20 ms round trip and a flood share a router and its
 //! link of 20 Mbit/s to the server. Alone in its file, since it counts what is allocated.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
-use std::sync::atomic::{AtomicUsize, Ordering};
+
 use std::time::Duration;
 
 use stack_tests::flood::SynFlood;
+use stack_tests::heap::Heap;
 use tcp_core::Instant;
 use tcp_core::connection::State;
 use tcp_core::error::End;
@@ -17,28 +17,8 @@ use tcp_io::stack::{
 };
 use tcp_sim::{Host, LinkConfig, Node, SeedGuard, World};
 
-/// Octets allocated and not given back.
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: the system's allocator does the work; only sizes are noted.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
+static HEAP: Heap = Heap::new();
 
 const SYN_BACKLOG: usize = 256;
 /// Of the link that all share, to the server.
@@ -280,7 +260,7 @@ fn flood(seed: u64, cookies: SynCookies) -> Aftermath {
     for (n, most) in live.iter_mut().enumerate() {
         let half = starts + FLOOD / 2 * (n as u32 + 1);
         w.run_until(half, |_| {
-            *most = LIVE.load(Ordering::Relaxed).max(*most);
+            *most = HEAP.live().max(*most);
             false
         });
     }

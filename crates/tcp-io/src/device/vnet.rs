@@ -14,6 +14,8 @@ const DATA_VALID: u8 = 2;
 const GSO_NONE: u8 = 0;
 const GSO_TCPV4: u8 = 1;
 const GSO_TCPV6: u8 = 4;
+/// Several UDP datagrams. (Type 3 is one datagram that is to be fragmented.)
+const GSO_UDP_L4: u8 = 5;
 /// CWR is set and belongs in the first segment only.
 const GSO_ECN: u8 = 0x80;
 
@@ -86,7 +88,8 @@ impl VnetHeader {
     /// What it says of a received packet, which follows the header and has `len` octets.
     pub(super) fn describe(self, len: usize) -> RxMeta {
         let known = self.flags & (NEEDS_CSUM | DATA_VALID) != 0;
-        let joined = self.gso_type & !GSO_ECN != GSO_NONE && self.gso_size > 0;
+        let kind = self.gso_type & !GSO_ECN;
+        let joined = matches!(kind, GSO_TCPV4 | GSO_TCPV6 | GSO_UDP_L4) && self.gso_size > 0;
         RxMeta {
             offset: LEN,
             len,
@@ -145,6 +148,14 @@ mod tests {
     fn a_single_segment_is_no_super_packet() {
         let header = VnetHeader::of(&large(1000, 0x80));
         assert_eq!((header.gso_type, header.gso_size, header.flags), (GSO_NONE, 0, NEEDS_CSUM));
+    }
+
+    #[test]
+    fn only_what_was_joined_is_taken_apart() {
+        let of = |gso_type| VnetHeader { gso_type, gso_size: 1000, ..VnetHeader::default() };
+        assert_eq!(of(GSO_UDP_L4).describe(3000).gso_size, Some(1000));
+        // One datagram, however long.
+        assert_eq!(of(3).describe(3000).gso_size, None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod hints;
 mod listener;
 mod ready;
 mod request;
+mod udp;
 mod waiters;
 
 use std::fmt;
@@ -21,6 +22,8 @@ pub use listener::{AcceptError, ListenerCell};
 use hints::Hints;
 pub use ready::ReadyQueue;
 pub use request::{Request, RequestCell, RequestEnd};
+pub use udp::{DATAGRAM_COST, Look, UdpCell, UdpError, UdpId, UdpOptions, UdpReceiveError, UdpRow};
+pub(crate) use udp::{Outgoing, Pushed, UdpMemory};
 pub use waiters::{Interest, Readiness, WaiterKey};
 use waiters::{Waiters, WakeList};
 

@@ -165,6 +165,7 @@ impl Stack {
         for id in self.listeners.ids() {
             self.close_listener(id);
         }
+        self.udp_close_all();
         let cells: Vec<_> = self.connections.iter().map(|e| e.cell.clone()).collect();
         for c in cells {
             c.close(now);

@@ -185,6 +185,16 @@ pub struct StackConfig {
     pub icmp_msgs_per_sec: u32,
     /// How many of these may go at once. Linux: 50.
     pub icmp_msgs_burst: u32,
+    /// UDP sockets at most.
+    pub max_udp_sockets: usize,
+    /// Octets that received datagrams of one UDP socket may hold, 576 for each included. Linux:
+    /// `net.core.rmem_default`.
+    pub rmem_default: usize,
+    /// The same for datagrams that the device has not taken. Linux: `net.core.wmem_default`.
+    pub wmem_default: usize,
+    /// Octets that received datagrams of all UDP sockets may hold together. Linux: the last
+    /// number of `udp_mem`, which depends on the machine's memory.
+    pub udp_mem: usize,
     /// What the buffers of all connections may hold together. Linux: `tcp_mem`.
     pub memory: MemoryLimits,
     /// What happens to packets for addresses that are not the stack's own.
@@ -218,6 +228,10 @@ impl Default for StackConfig {
             icmp_ratelimit: Duration::from_secs(1),
             icmp_msgs_per_sec: 1000,
             icmp_msgs_burst: 50,
+            max_udp_sockets: 65_536,
+            rmem_default: 212_992,
+            wmem_default: 212_992,
+            udp_mem: 64 << 20,
             memory: MemoryLimits::default(),
             foreign: Foreign::Ignore,
         }

@@ -71,6 +71,26 @@ tcp_core::labels! {
         PendingQueueFull,
         /// Another segment for a request that is undecided, such as its SYN once more.
         Undecided,
+        /// A datagram for a UDP port that nobody has; answered by ICMP.
+        UdpNoPort => "UdpNoPorts",
+        /// Not a UDP header, or one that claims more octets than came.
+        UdpMalformed,
+        /// The UDP checksum is wrong, or there is none over IPv6 (RFC 8200 8.1).
+        UdpChecksum => "UdpInCsumErrors",
+        /// A datagram for a UDP socket whose queue is full.
+        UdpReceiveBuffer => "UdpRcvbufErrors",
+        /// A datagram when all UDP sockets together hold too much.
+        UdpMemory => "UdpMemErrors",
+    }
+}
+
+/// A counter for each label. Arrays of more than 32 have no default.
+#[derive(Clone, Debug)]
+struct Tally<const N: usize>([u64; N]);
+
+impl<const N: usize> Default for Tally<N> {
+    fn default() -> Tally<N> {
+        Tally([0; N])
     }
 }
 
@@ -160,12 +180,23 @@ counters! {
         pub echoes: u64 => "IcmpOutEchoReps",
         /// Datagrams put together from fragments.
         pub reassembled: u64 => "IpReasmOKs",
+        /// Datagrams sent in fragments, as each is too large for its path.
+        pub fragmented_out: u64 => "IpFragOKs",
+        /// Fragments sent.
+        pub fragments_out: u64 => "IpFragCreates",
+        /// UDP datagrams put into the queue of a socket; of those that the device has joined,
+        /// each. Linux counts them when they are read.
+        pub udp_in: u64 => "UdpInDatagrams",
+        /// UDP datagrams sent.
+        pub udp_out: u64 => "UdpOutDatagrams",
+        /// Sends on a UDP socket that found no room.
+        pub udp_no_room: u64 => "UdpSndbufErrors",
         /// ICMP errors sent.
         pub icmp_errors_out: u64 => "IcmpOutErrors",
         {
             /// Segments that answer without a connection: SYN-ACKs, resets, ACKs of records.
             bare_segments: u64,
-            packets: [u64; PacketDrop::COUNT],
+            packets: Tally<{ PacketDrop::COUNT }>,
             segments: [u64; DropReason::COUNT],
             sends: [u64; SendReason::COUNT],
             happenings: [u64; Happening::COUNT],
@@ -187,11 +218,11 @@ pub struct CounterRow {
 
 impl Counters {
     pub(crate) fn drop_packet(&mut self, why: PacketDrop) {
-        self.packets[why as usize] += 1;
+        self.packets.0[why as usize] += 1;
     }
 
     pub(crate) fn drop_packets(&mut self, why: PacketDrop, n: u64) {
-        self.packets[why as usize] += n;
+        self.packets.0[why as usize] += n;
     }
 
     pub(crate) fn drop_segment(&mut self, why: DropReason) {
@@ -212,7 +243,7 @@ impl Counters {
 
     /// Packets dropped for a reason.
     pub fn packet_drops(&self, why: PacketDrop) -> u64 {
-        self.packets[why as usize]
+        self.packets.0[why as usize]
     }
 
     /// Segments of known connections dropped for a reason.
@@ -232,7 +263,7 @@ impl Counters {
 
     /// All drops together.
     pub fn total_drops(&self) -> u64 {
-        self.packets.iter().chain(&self.segments).sum()
+        self.packets.0.iter().chain(&self.segments).sum()
     }
 
     /// One counter by the name that [`rows`](Self::rows) gives it; none if there is no such name.
@@ -271,6 +302,16 @@ impl Counters {
             ),
             ("TcpOutRsts", "Resets sent.", self.resets_out + self.sends(SendReason::Reset)),
             (
+                "UdpInErrors",
+                "UDP datagrams received and not delivered, but for those to a port that nobody has.",
+                drops(&[
+                    PacketDrop::UdpMalformed,
+                    PacketDrop::UdpChecksum,
+                    PacketDrop::UdpReceiveBuffer,
+                    PacketDrop::UdpMemory,
+                ]),
+            ),
+            (
                 "TcpExtTCPSynRetrans",
                 "SYNs and SYN-ACKs retransmitted.",
                 self.happenings(Happening::SynRetransmission) + self.syn_ack_retransmissions,
@@ -303,7 +344,8 @@ mod tests {
         for row in counters.rows() {
             assert!(names.insert(row.name), "{} twice", row.name);
             assert!(row.meaning.ends_with('.'), "{row:?}");
-            let group = ["Ip", "Icmp", "Tcp", "Stack"].iter().any(|g| row.name.starts_with(g));
+            let group =
+                ["Ip", "Icmp", "Tcp", "Udp", "Stack"].iter().any(|g| row.name.starts_with(g));
             assert!(group, "{row:?}");
         }
         assert!(names.len() > 50 && names.contains("TcpActiveOpens"));

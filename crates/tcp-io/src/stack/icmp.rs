@@ -46,7 +46,7 @@ impl Stack {
             // MUST-55: source quench (4) among them.
             _ => return Err(PacketDrop::IcmpIgnored),
         };
-        self.icmp_error(now, &p.payload[HEADER..], p.dst, error)
+        self.icmp_error(now, p, error)
     }
 
     pub(super) fn receive_icmp_v6(
@@ -75,25 +75,27 @@ impl Stack {
             (4, _) => IcmpError::Unreachable(Unreachable::ParameterProblem),
             _ => return Err(PacketDrop::IcmpIgnored),
         };
-        self.icmp_error(now, &p.payload[HEADER..], p.dst, error)
+        self.icmp_error(now, p, error)
     }
 
     /// MUST-54: to the connection or record by the quoted header.
     fn icmp_error(
         &mut self,
         now: Instant,
-        quoted: &[u8],
-        to: IpAddr,
+        p: &ip::Packet<'_>,
         error: IcmpError,
     ) -> Result<(), PacketDrop> {
-        let q = Quoted::parse(quoted).ok_or(PacketDrop::IcmpIgnored)?;
+        let q = Quoted::parse(&p.payload[HEADER..]).ok_or(PacketDrop::IcmpIgnored)?;
         // The quoted packet must be one that we sent.
-        if q.tuple.local.ip != to {
+        if q.tuple.local.ip != p.dst {
             return Err(PacketDrop::IcmpNotBelieved);
         }
         // RFC 5927 7.2: what did not fit was larger than what fits.
         if matches!(error, IcmpError::TooBig { mtu } if q.len <= mtu) {
             return Err(PacketDrop::IcmpNotBelieved);
+        }
+        if q.protocol == ip::UDP {
+            return self.icmp_to_udp(now, &q.tuple, error, (p.payload[0], p.payload[1]));
         }
         match self.owner(&q.tuple) {
             Some(Owner::Connection(id)) => self.icmp_to_connection(now, id, &q, error),
@@ -147,10 +149,12 @@ impl Stack {
     }
 }
 
-/// A packet of ours, as an ICMP error quotes it. Of the TCP header only the first 8 octets need to
-/// be there (RFC 792).
+/// A packet of ours, as an ICMP error quotes it. Of the TCP or UDP header only the first 8 octets
+/// need to be there (RFC 792).
 struct Quoted {
+    protocol: u8,
     tuple: Tuple,
+    /// Of TCP only.
     seq: SeqNum,
     /// Octets of the whole packet.
     len: u32,
@@ -158,29 +162,35 @@ struct Quoted {
 
 impl Quoted {
     fn parse(b: &[u8]) -> Option<Quoted> {
-        let (src, dst, len, at) = match b.first()? >> 4 {
+        let word = |at: usize| Some(u16::from_be_bytes([*b.get(at)?, *b.get(at + 1)?]));
+        let (src, dst, len, protocol, at) = match b.first()? >> 4 {
             4 => {
                 let header = usize::from(b[0] & 15) * 4;
-                if header < 20 || *b.get(9)? != ip::TCP {
+                // Only a first fragment says whose it is.
+                if header < 20 || word(6)? & 0x1fff != 0 {
                     return None;
                 }
-                let len = u16::from_be_bytes([*b.get(2)?, *b.get(3)?]);
-                (address::<4>(b, 12)?, address::<4>(b, 16)?, u32::from(len), header)
+                let (src, dst) = (address::<4>(b, 12)?, address::<4>(b, 16)?);
+                (src, dst, u32::from(word(2)?), *b.get(9)?, header)
             }
             6 => {
-                if *b.get(6)? != ip::TCP {
-                    return None;
-                }
-                let len = u16::from_be_bytes([*b.get(4)?, *b.get(5)?]);
-                (address::<16>(b, 8)?, address::<16>(b, 24)?, u32::from(len) + 40, 40)
+                let (protocol, at) = match *b.get(6)? {
+                    ip::FRAGMENT if word(42)? & !7 == 0 => (*b.get(40)?, 48),
+                    protocol => (protocol, 40),
+                };
+                let (src, dst) = (address::<16>(b, 8)?, address::<16>(b, 24)?);
+                (src, dst, u32::from(word(4)?) + 40, protocol, at)
             }
             _ => return None,
         };
+        if !matches!(protocol, ip::TCP | ip::UDP) {
+            return None;
+        }
         let t = b.get(at..at + 8)?;
         let local = Endpoint::new(src, u16::from_be_bytes([t[0], t[1]]));
         let remote = Endpoint::new(dst, u16::from_be_bytes([t[2], t[3]]));
         let seq = SeqNum(u32::from_be_bytes([t[4], t[5], t[6], t[7]]));
-        Some(Quoted { tuple: Tuple { local, remote }, seq, len })
+        Some(Quoted { protocol, tuple: Tuple { local, remote }, seq, len })
     }
 }
 

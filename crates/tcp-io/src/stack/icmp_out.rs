@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use rand::Rng;
 use tcp_core::Instant;
-use tcp_core::wire::checksum::{self, Sum};
+use tcp_core::wire::checksum::Sum;
 
 use super::counters::PacketDrop;
 use super::ip::{self, IpOptions};
 use super::tables::Keyed;
 use super::{Stack, fragmented};
-use crate::device::{RxChecksum, TxPacket};
+use crate::device::TxPacket;
 
 /// Octets of an ICMP header.
 const HEADER: usize = 8;
@@ -98,26 +98,14 @@ impl IcmpLimit {
 }
 
 impl Stack {
-    /// A whole packet of a protocol that nobody here speaks. Linux has UDP: without a socket it
-    /// answers that the port is closed; we do the same for any port.
+    /// A whole packet of a protocol that nobody here speaks.
     pub(super) fn refuse_protocol(
         &mut self,
         now: Instant,
         p: &ip::Packet<'_>,
         whole: &[u8],
-        checksum: RxChecksum,
     ) -> PacketDrop {
-        if p.protocol == ip::UDP {
-            let none = p.payload.get(6..8) == Some(&[0, 0]) && p.src.is_ipv4();
-            let verify = checksum == RxChecksum::Unknown && !none;
-            if p.payload.len() < 8 {
-                return PacketDrop::Malformed;
-            }
-            if verify && !checksum::verify(p.src, p.dst, ip::UDP, p.payload) {
-                return PacketDrop::Checksum;
-            }
-            self.icmp_error_about(now, whole, IcmpOut::PortUnreachable);
-        } else if p.protocol != NO_NEXT_HEADER || p.src.is_ipv4() {
+        if p.protocol != NO_NEXT_HEADER || p.src.is_ipv4() {
             let why = IcmpOut::UnknownProtocol { at: p.protocol_at };
             self.icmp_error_about(now, whole, why);
         }

@@ -28,6 +28,7 @@ mod syn_queue;
 mod tables;
 mod time_wait;
 mod transparent;
+mod udp;
 mod unreachable;
 
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use routes::{Network, Routes};
 pub use rows::{ConnectionRow, Cursor, Filter, RunningTimer, SLICE_PLACES, SLICE_ROWS, Summary};
 pub use tcp_core::listen::SynCookies;
 pub use transparent::{Foreign, ListenScope};
+pub use udp::{GroupError, MAX_GROUPS, UdpBindError, UdpBindOptions, UdpSendError};
 pub use unreachable::Unreachability;
 
 use cookies::Cookies;
@@ -72,6 +74,7 @@ use ports::Ports;
 use syn_queue::HalfOpens;
 use tables::{Connections, Demux, Keyed, Token};
 use time_wait::TimeWaits;
+use udp::Udp;
 
 /// Answers that wait to be sent (resets, SYN-ACKs, ACKs of records, ICMP) at most.
 const ANSWERS: usize = 4096;
@@ -130,6 +133,7 @@ pub struct Stack {
     loopback: VecDeque<TxPacket>,
     fragments: Fragments,
     path_mtus: PathMtus,
+    udp: Udp,
     icmp_limit: IcmpLimit,
     counters: Counters,
     budget: Budget,
@@ -166,6 +170,7 @@ impl Stack {
             loopback: VecDeque::new(),
             fragments: Fragments::new(hash_key, &config),
             path_mtus: PathMtus::new(hash_key),
+            udp: Udp::new(hash_key, &config),
             icmp_limit: IcmpLimit::new(hash_key),
             counters: Counters::default(),
             budget: Budget::new(config.memory),

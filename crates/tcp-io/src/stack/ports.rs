@@ -183,7 +183,7 @@ impl Stack {
         if clash { Err(BindError::InUse) } else { Ok(()) }
     }
 
-    fn port_range(&self) -> (u16, u32) {
+    pub(super) fn port_range(&self) -> (u16, u32) {
         let (from, to) = self.config.ephemeral_ports;
         let from = from.max(1);
         (from, u32::from(to.max(from) - from) + 1)

@@ -70,7 +70,11 @@ impl Stack {
     fn dispatch(&mut self, now: Instant, bytes: &[u8], from: Origin) -> Result<(), PacketDrop> {
         let parsed = ip::parse(bytes)?;
         let (src, dst) = parsed.addresses();
-        self.check_addresses(src, dst, from.looped)?;
+        match self.check_addresses(src, dst, from.looped) {
+            Ok(()) => {}
+            Err(PacketDrop::NotUnicast) => return self.receive_for_all(&parsed, from),
+            Err(why) => return Err(why),
+        }
         match &parsed {
             ip::Parsed::Whole(p) => self.deliver(now, p, bytes, from),
             ip::Parsed::Piece(f) => self.receive_fragment(now, f, from),
@@ -87,9 +91,10 @@ impl Stack {
     ) -> Result<(), PacketDrop> {
         match (p.protocol, p.src) {
             (ip::TCP, _) => self.receive_tcp(now, p, bytes, from),
+            (ip::UDP, _) => self.receive_udp(now, p, bytes, from),
             (ip::ICMPV4, IpAddr::V4(_)) => self.receive_icmp_v4(now, p),
             (ip::ICMPV6, IpAddr::V6(_)) => self.receive_icmp_v6(now, p),
-            _ => Err(self.refuse_protocol(now, p, bytes, from.checksum)),
+            _ => Err(self.refuse_protocol(now, p, bytes)),
         }
     }
 
@@ -98,12 +103,8 @@ impl Stack {
         if dst.is_multicast() || self.is_broadcast(dst) {
             return Err(PacketDrop::NotUnicast);
         }
-        // MUST-63, RFC 1122 3.2.1.3
-        let stray = src.is_multicast() || src.is_unspecified();
-        if stray || self.is_broadcast(src) || is_mapped(src) {
-            return Err(PacketDrop::BadSource);
-        }
-        if !looped && (src.is_loopback() || dst.is_loopback() || self.is_local(src)) {
+        self.check_source(src, looped)?;
+        if !looped && dst.is_loopback() {
             return Err(PacketDrop::BadSource);
         }
         if !self.is_local(dst) {
@@ -111,6 +112,16 @@ impl Stack {
         }
         // What could not be answered is not taken (RFC 3704 2.4, loose mode).
         if self.has_route(src) { Ok(()) } else { Err(PacketDrop::NoRoute) }
+    }
+
+    /// MUST-63, RFC 1122 3.2.1.3
+    pub(super) fn check_source(&self, src: IpAddr, looped: bool) -> Result<(), PacketDrop> {
+        let stray = src.is_multicast() || src.is_unspecified();
+        if stray || self.is_broadcast(src) || is_mapped(src) {
+            return Err(PacketDrop::BadSource);
+        }
+        let ours = !looped && (src.is_loopback() || self.is_local(src));
+        if ours { Err(PacketDrop::BadSource) } else { Ok(()) }
     }
 
     fn receive_tcp(

@@ -40,6 +40,13 @@ impl Stack {
                 self.receive_loopback(now, &p);
                 continue;
             }
+            // Datagrams and connections take turns.
+            if self.udp_is_next() {
+                if !self.udp_turn(now, sink) {
+                    return;
+                }
+                continue;
+            }
             let Some(id) = self.active.pop_front() else {
                 // Who gets memory writes, and is heard in the next drain.
                 if self.balance(now) {
@@ -68,6 +75,7 @@ impl Stack {
         !self.active.is_empty()
             || !self.answers.is_empty()
             || !self.loopback.is_empty()
+            || self.udp_has_work()
             || !self.ready.is_empty()
     }
 
@@ -98,7 +106,11 @@ impl Stack {
     }
 
     /// To the device, or back to ourselves.
-    fn route(&mut self, packet: TxPacket, sink: &mut dyn FnMut(TxPacket) -> bool) -> bool {
+    pub(super) fn route(
+        &mut self,
+        packet: TxPacket,
+        sink: &mut dyn FnMut(TxPacket) -> bool,
+    ) -> bool {
         self.counters.packets_out += 1;
         let looped = ip::destination(packet.head()).is_some_and(|d| self.is_local(d));
         if looped {

@@ -10,6 +10,7 @@ use tcp_core::wire::checksum::Sum;
 use tcp_core::wire::{Flags, Options, Segment, Timestamps};
 
 use super::peer::*;
+use super::udp::udp;
 use crate::cell::ConnId;
 use crate::device::RxChecksum;
 use crate::stack::fragments::MAX_PIECES;
@@ -175,6 +176,43 @@ fn dropped_request(why: PacketDrop) -> (Rig, Cause) {
         PacketDrop::Undecided => {
             listen_pending(&mut rig);
             rig.put(&good);
+            good
+        }
+        why => return dropped_datagram(why),
+    };
+    (rig, Cause::Packet(bad))
+}
+
+/// [`dropped`], for the reasons that only a datagram meets.
+fn dropped_datagram(why: PacketDrop) -> (Rig, Cause) {
+    let mut rig = Rig::new();
+    let good = udp(PEER, SERVER, b"text");
+    let bad = match why {
+        PacketDrop::UdpNoPort => good,
+        PacketDrop::UdpMalformed => {
+            rig.udp(SERVER);
+            let mut p = good;
+            p[25] += 1;
+            p
+        }
+        PacketDrop::UdpChecksum => {
+            rig.udp(SERVER);
+            let mut p = good;
+            p[28] ^= 1;
+            p
+        }
+        PacketDrop::UdpReceiveBuffer => {
+            rig = Rig::with(StackConfig { rmem_default: 0, ..config() });
+            rig.udp(SERVER);
+            for _ in 0..4 {
+                rig.put(&udp(PEER, SERVER, &[0; 1000]));
+            }
+            assert!(rig.stack.counters().total_drops() > 0);
+            good
+        }
+        PacketDrop::UdpMemory => {
+            rig = Rig::with(StackConfig { udp_mem: 0, ..config() });
+            rig.udp(SERVER);
             good
         }
         why => return dropped_fragment(why),

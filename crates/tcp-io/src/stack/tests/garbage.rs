@@ -29,7 +29,7 @@ fn every_kind_of_nonsense_has_its_counter() {
     udp[9] = 17;
     fix_header(&mut udp);
     rig.put(&udp);
-    assert_eq!(rig.drops(PacketDrop::Checksum), 1);
+    assert_eq!(rig.drops(PacketDrop::UdpMalformed), 1);
     let mut other = good.clone();
     other[9] = 99;
     fix_header(&mut other);

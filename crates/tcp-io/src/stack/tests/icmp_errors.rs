@@ -151,7 +151,7 @@ fn a_quote_that_was_never_in_flight_is_not_believed() {
     // Nor a quote that is cut or of another protocol.
     rig.put(&icmp(ip(ROUTER), 3, 3, 0, &quote(&first)[..27]));
     let mut udp = quote(&first).to_vec();
-    udp[9] = 17;
+    udp[9] = 132;
     rig.put(&icmp(ip(ROUTER), 3, 3, 0, &udp));
     assert_eq!(rig.drops(PacketDrop::IcmpIgnored), 2);
     rig.silence();

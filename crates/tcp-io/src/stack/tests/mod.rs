@@ -28,3 +28,4 @@ mod sharing;
 mod source_ports;
 mod time_waits;
 mod transparent;
+mod udp;

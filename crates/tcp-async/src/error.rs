@@ -4,8 +4,8 @@
 use std::io::{Error, ErrorKind};
 
 use tcp_core::error::{End, Unreachable, UserError};
-use tcp_io::cell::{AcceptError, RequestEnd, TakenError};
-use tcp_io::stack::{BindError, ListenError, OpenError};
+use tcp_io::cell::{AcceptError, RequestEnd, TakenError, UdpError, UdpReceiveError};
+use tcp_io::stack::{BindError, GroupError, ListenError, OpenError, UdpBindError, UdpSendError};
 
 pub(crate) fn from_end(e: End) -> Error {
     let kind = match e {
@@ -85,6 +85,60 @@ pub(crate) fn from_request(e: RequestEnd) -> Error {
 
 pub(crate) fn from_accept(e: AcceptError) -> Error {
     Error::new(ErrorKind::InvalidInput, e.to_string())
+}
+
+pub(crate) fn from_udp(e: UdpError) -> Error {
+    let kind = match e {
+        UdpError::Refused => ErrorKind::ConnectionRefused,
+        UdpError::Host => ErrorKind::HostUnreachable,
+        UdpError::Network => ErrorKind::NetworkUnreachable,
+        UdpError::Prohibited => ErrorKind::PermissionDenied,
+        UdpError::Protocol => ErrorKind::Other,
+        UdpError::TooBig => ErrorKind::InvalidInput,
+    };
+    Error::new(kind, e.to_string())
+}
+
+pub(crate) fn from_udp_receive(e: UdpReceiveError) -> Error {
+    match e {
+        UdpReceiveError::WouldBlock => Error::from(ErrorKind::WouldBlock),
+        UdpReceiveError::Pending(e) => from_udp(e),
+        UdpReceiveError::Closed => stack_ended(),
+    }
+}
+
+pub(crate) fn from_udp_send(e: UdpSendError) -> Error {
+    let kind = match e {
+        UdpSendError::WouldBlock => return Error::from(ErrorKind::WouldBlock),
+        UdpSendError::Pending(e) => return from_udp(e),
+        UdpSendError::Closed => return stack_ended(),
+        UdpSendError::NotConnected => ErrorKind::NotConnected,
+        UdpSendError::NoRoute => ErrorKind::NetworkUnreachable,
+        UdpSendError::NoBroadcast => ErrorKind::PermissionDenied,
+        UdpSendError::TooLong | UdpSendError::BadRemote | UdpSendError::BadLocal => {
+            ErrorKind::InvalidInput
+        }
+    };
+    Error::new(kind, e.to_string())
+}
+
+pub(crate) fn from_udp_bind(e: UdpBindError) -> Error {
+    match e {
+        UdpBindError::Bind(e) => from_bind(e),
+        UdpBindError::TooMany => Error::new(ErrorKind::OutOfMemory, e.to_string()),
+    }
+}
+
+pub(crate) fn from_group(e: GroupError) -> Error {
+    let kind = match e {
+        GroupError::Closed => return stack_ended(),
+        GroupError::NotMulticast => ErrorKind::InvalidInput,
+        GroupError::Joined => ErrorKind::AddrInUse,
+        GroupError::NotJoined => ErrorKind::AddrNotAvailable,
+        GroupError::TooMany => ErrorKind::OutOfMemory,
+        GroupError::NoInterface => ErrorKind::NotFound,
+    };
+    Error::new(kind, e.to_string())
 }
 
 /// The stack has ended: nothing can be opened on it any more.

@@ -1,5 +1,5 @@
-//! `TcpStream` and `TcpListener` in the shape of `tokio::net`, over a TCP that runs in this
-//! process instead of the kernel.
+//! `TcpStream`, `TcpListener` and `UdpSocket` in the shape of `tokio::net`, over a TCP and UDP
+//! that run in this process instead of the kernel.
 //!
 //! A [`Net`] is a running stack on a packet device. Its methods [`Net::connect`] and
 //! [`Net::listen`] are explicit; with an ambient stack ([`Net::enter`] or [`Net::install`]) the
@@ -46,6 +46,7 @@ mod split;
 #[cfg(all(feature = "status", unix))]
 pub mod status;
 mod stream;
+mod udp;
 mod wait;
 
 pub use ambient::EnterGuard;
@@ -57,6 +58,7 @@ pub use pending::{IncomingPending, PendingConnection, PendingListener};
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
+pub use udp::UdpSocket;
 
 /// Halves of a stream, where `tokio::net::tcp` has them.
 pub mod tcp {
@@ -68,8 +70,9 @@ pub use tcp_core::connection::{
     Happening, Info, Limit, Limited, RecoveryState, SendReason, State, Stats, Timer,
 };
 pub use tcp_core::listen::PeerSyn;
+pub use tcp_io::cell::{UdpOptions, UdpRow};
 pub use tcp_io::stack::{
     Cidr, ConnectionRow, CounterRow, Counters, Filter, Foreign, ListenOptions, ListenScope,
     Network, PacketDrop, PendingOptions, Rejection, Routes, RunningTimer, StackConfig, Summary,
-    SynCookies, TimeWaitReuse, Unreachability,
+    SynCookies, TimeWaitReuse, UdpBindOptions, Unreachability,
 };

@@ -369,7 +369,7 @@ impl TcpStream {
 }
 
 /// What the waiter list knows of tokio's interest.
-fn cell_interest(i: Interest) -> CellInterest {
+pub(crate) fn cell_interest(i: Interest) -> CellInterest {
     let mut all = None;
     let mut add = |wanted: bool, c: CellInterest| {
         if wanted {
@@ -382,7 +382,7 @@ fn cell_interest(i: Interest) -> CellInterest {
     all.unwrap_or(CellInterest::READABLE)
 }
 
-fn tokio_ready(r: Readiness) -> Ready {
+pub(crate) fn tokio_ready(r: Readiness) -> Ready {
     let mut all = Ready::EMPTY;
     let mut add = |ours: Readiness, theirs: Ready| {
         if r.intersects(ours) {

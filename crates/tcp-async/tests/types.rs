@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use tcp_async::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
-use tcp_async::{Builder, Incoming, Net, TcpListener, TcpSocket, TcpStream};
+use tcp_async::{Builder, Incoming, Net, TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 fn anywhere<T: Send + Sync + Unpin + Debug>() {}
@@ -14,6 +14,7 @@ fn types_are_send_sync_and_unpin() {
     anywhere::<TcpStream>();
     anywhere::<TcpListener>();
     anywhere::<TcpSocket>();
+    anywhere::<UdpSocket>();
     anywhere::<ReadHalf<'_>>();
     anywhere::<WriteHalf<'_>>();
     anywhere::<OwnedReadHalf>();
@@ -30,6 +31,7 @@ fn sockets_may_cross_an_unwinding() {
     safe::<TcpStream>();
     safe::<TcpListener>();
     safe::<TcpSocket>();
+    safe::<UdpSocket>();
     safe::<Net>();
 }
 

@@ -5,11 +5,11 @@
 
 pub use real::*;
 
-/// tokio's `net`, with our TCP in it. An item named here hides the one of the same name that the
+/// tokio's `net`, with our TCP and UDP in it. An item named here hides the one of the same name that the
 /// glob brings.
 pub mod net {
     pub use real::net::*;
-    pub use tcp_async::{TcpListener, TcpSocket, TcpStream};
+    pub use tcp_async::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
     /// Halves of our streams.
     pub mod tcp {

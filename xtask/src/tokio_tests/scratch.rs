@@ -63,7 +63,7 @@ impl Scratch {
                 continue;
             }
             let text = fs::read_to_string(&path).map_err(problem)?;
-            let types = ["TcpStream", "TcpListener", "TcpSocket"];
+            let types = ["TcpStream", "TcpListener", "TcpSocket", "UdpSocket"];
             if types.iter().any(|name| text.contains(name)) {
                 found.extend(path.file_stem().map(|s| s.to_string_lossy().into_owned()));
             }

@@ -9,6 +9,9 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+#[path = "kernel_parity/udp.rs"]
+mod udp;
+
 /// What differs on purpose, and why.
 const EXPLAINED: &[(&str, &str)] = &[
     ("connect to port 0", "A mistake of the caller: told before a packet is sent"),
@@ -420,22 +423,28 @@ async fn played() -> (String, Vec<String>) {
     for &situation in SITUATIONS {
         let theirs = alone(kernel::play(situation)).await;
         let own = alone(ours::play(situation)).await;
-        let why = EXPLAINED.iter().find(|(s, _)| *s == situation).map(|(_, why)| *why);
-        let row = match (theirs == own, why) {
-            (true, None) => format!("| {situation} | {theirs} | the same |\n"),
-            (false, Some(why)) => format!("| {situation} | {theirs} | {own}. {why} |\n"),
-            (true, Some(_)) => {
-                problems.push(format!("{situation}: no difference is left to explain"));
-                continue;
-            }
-            (false, None) => {
-                problems.push(format!("{situation}\n  kernel: {theirs}\n  ours:   {own}"));
-                continue;
-            }
-        };
-        rows += &row;
+        match row(situation, &theirs, &own, EXPLAINED) {
+            Ok(row) => rows += &row,
+            Err(problem) => problems.push(problem),
+        }
     }
     (rows, problems)
+}
+
+/// The row of a situation, or what is wrong with it.
+fn row(
+    situation: &str,
+    theirs: &str,
+    own: &str,
+    explained: &[(&str, &str)],
+) -> Result<String, String> {
+    let why = explained.iter().find(|(s, _)| *s == situation).map(|(_, why)| *why);
+    match (theirs == own, why) {
+        (true, None) => Ok(format!("| {situation} | {theirs} | the same |\n")),
+        (false, Some(why)) => Ok(format!("| {situation} | {theirs} | {own}. {why} |\n")),
+        (true, Some(_)) => Err(format!("{situation}: no difference is left to explain")),
+        (false, None) => Err(format!("{situation}\n  kernel: {theirs}\n  ours:   {own}")),
+    }
 }
 
 /// In a task of its own, so that a panic is an outcome like any other.
@@ -445,7 +454,10 @@ async fn alone(play: impl Future<Output = String> + Send + 'static) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_sees_the_same_of_both() {
-    let (rows, problems) = played().await;
+    let (mut rows, mut problems) = played().await;
+    let (udp_rows, udp_problems) = udp::played().await;
+    rows += &udp_rows;
+    problems.extend(udp_problems);
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
     let page = format!("{HEAD}| situation | kernel | ours |\n|---|---|---|\n{rows}");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/parity.md");

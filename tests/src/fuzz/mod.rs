@@ -4,6 +4,7 @@
 pub mod pair;
 pub mod stack;
 
+mod datagrams;
 pub(crate) mod packet;
 mod peer;
 mod side;

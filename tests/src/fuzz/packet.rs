@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket};
+use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket};
 use tcp_core::wire::checksum::Sum;
 use tcp_core::wire::{Flags, Segment};
 use tcp_core::{Endpoint, SeqNum, Tuple};
@@ -51,11 +51,22 @@ impl Crafted<'_> {
 
 /// An ICMP error of any kind that quotes a segment of `tuple.local`.
 pub(crate) fn icmp_error(tuple: Tuple, seq: SeqNum, kind: u8, code: u8, rest: u32) -> Vec<u8> {
+    icmp_error_about(TCP, tuple, seq.0, kind, (code, rest))
+}
+
+/// As [`icmp_error`], about a packet of any protocol with ports; `word` follows them.
+pub(crate) fn icmp_error_about(
+    protocol: u8,
+    tuple: Tuple,
+    word: u32,
+    kind: u8,
+    (code, rest): (u8, u32),
+) -> Vec<u8> {
     let mut quoted = vec![0; 8];
     quoted[0..2].copy_from_slice(&tuple.local.port.to_be_bytes());
     quoted[2..4].copy_from_slice(&tuple.remote.port.to_be_bytes());
-    quoted[4..8].copy_from_slice(&seq.0.to_be_bytes());
-    let quoted = ip_packet(tuple.local.ip, tuple.remote.ip, TCP, &quoted);
+    quoted[4..8].copy_from_slice(&word.to_be_bytes());
+    let quoted = ip_packet(tuple.local.ip, tuple.remote.ip, protocol, &quoted);
     let mut b = vec![kind, code, 0, 0];
     b.extend_from_slice(&rest.to_be_bytes());
     b.extend_from_slice(&quoted);
@@ -117,6 +128,9 @@ pub(crate) fn check_emitted(b: &[u8]) -> Option<Emitted> {
             let p = Ipv4Packet::new_checked(b).expect("an IPv4 packet");
             assert!(p.verify_checksum(), "IPv4 header checksum");
             assert_eq!(usize::from(p.total_len()), b.len());
+            if p.more_frags() || p.frag_offset() > 0 {
+                return None;
+            }
             let payload = &b[usize::from(p.header_len())..];
             (p.src_addr().into(), p.dst_addr().into(), p.next_header(), payload)
         }
@@ -137,6 +151,14 @@ pub(crate) fn check_emitted(b: &[u8]) -> Option<Emitted> {
             assert_eq!(sum.add(payload).fold(), 0xffff, "ICMPv6 checksum");
             return None;
         }
+        IpProtocol::Udp => {
+            let d = UdpPacket::new_checked(payload).expect("a datagram");
+            assert!(d.checksum() != 0 && usize::from(d.len()) == payload.len());
+            assert!(d.verify_checksum(&IpAddress::from(src), &IpAddress::from(dst)), "UDP");
+            return None;
+        }
+        // Put together by whoever gets them.
+        IpProtocol::Ipv6Frag => return None,
         other => panic!("a packet of protocol {other}"),
     }
     let t = TcpPacket::new_checked(payload).expect("a TCP segment");

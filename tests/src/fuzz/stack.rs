@@ -14,6 +14,7 @@ use tcp_io::stack::{
     Cidr, ConnectOptions, ListenOptions, ListenerId, Stack, StackConfig, TimeWaitReuse,
 };
 
+use super::datagrams::{self, Act, Ends, Sockets};
 use super::packet::{Crafted, check_emitted, icmp_error, ip_packet};
 use super::peer::Peer;
 use super::{Blob, Steps};
@@ -32,8 +33,24 @@ const DRAIN: usize = 4096;
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Input {
     ipv6: bool,
-    timestamps: bool,
+    mode: Mode,
     ops: Steps<Op>,
+}
+
+/// What kind of run it is. One octet, of which the lowest bit was there first: kept inputs mean
+/// what they meant.
+#[derive(Clone, Copy, Debug)]
+struct Mode {
+    timestamps: bool,
+    /// There are UDP sockets, and what happens happens to them as well.
+    udp: bool,
+}
+
+impl<'a> Arbitrary<'a> for Mode {
+    fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Mode> {
+        let octet: u8 = u.arbitrary()?;
+        Ok(Mode { timestamps: octet & 1 == 1, udp: octet < 0x40 })
+    }
 }
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -121,6 +138,7 @@ struct World {
     peers: Vec<Peer>,
     conns: Vec<ConnId>,
     listeners: Vec<ListenerId>,
+    sockets: Sockets,
 }
 
 /// Runs an input.
@@ -132,6 +150,9 @@ pub fn run(input: &Input) {
     w.populate();
     for op in input.ops.0.iter().take(500) {
         w.act(op);
+        if input.mode.udp {
+            w.act_on_datagrams(op);
+        }
         w.drain();
         w.check();
     }
@@ -141,13 +162,13 @@ pub fn run(input: &Input) {
 fn config(input: &Input) -> StackConfig {
     let buffer = BufferLimits { initial: 4000, max: 20_000 };
     let tcp = TcpConfig {
-        timestamps: input.timestamps,
+        timestamps: input.mode.timestamps,
         receive_buffer: buffer,
         send_buffer: buffer,
         ..TcpConfig::default()
     };
     let cidr = |s: &str| s.parse::<Cidr>().expect("an address");
-    StackConfig {
+    let mut config = StackConfig {
         addresses: vec![cidr("10.0.0.1/24"), cidr("fd00::1/64")],
         tcp,
         max_syn_backlog: SYN_BACKLOG,
@@ -159,7 +180,9 @@ fn config(input: &Input) -> StackConfig {
         ephemeral_ports: (40_000, 40_015),
         syn_text_budget: 1000,
         ..StackConfig::default()
-    }
+    };
+    datagrams::limits(&mut config);
+    config
 }
 
 impl World {
@@ -167,7 +190,8 @@ impl World {
         let now = Instant::from_millis(5000);
         let stack = Stack::new(now, config(input), [7; 32]);
         let (peers, conns, listeners) = (Vec::new(), Vec::new(), Vec::new());
-        World { now, stack, ipv6: input.ipv6, peers, conns, listeners }
+        let sockets = Sockets::default();
+        World { now, stack, ipv6: input.ipv6, peers, conns, listeners, sockets }
     }
 
     fn local(&self, port: u16) -> Endpoint {
@@ -296,6 +320,27 @@ impl World {
         }
     }
 
+    /// The same once more, as it concerns UDP.
+    fn act_on_datagrams(&mut self, op: &Op) {
+        let act = match *op {
+            Op::Listen(n) => Act::Bind(n),
+            Op::Unlisten(n) => Act::Close(n),
+            Op::Connect { port, loopback, .. } => Act::Connect { port, loopback },
+            Op::Shutdown(n) => Act::Disconnect(n),
+            Op::Write(socket, len) => Act::Send { socket, len },
+            Op::Read(socket, most) => Act::Receive { socket, most },
+            Op::Abort(n) => Act::Group(n),
+            Op::Honest { peer, flags, len } => Act::Arrive { from: peer, to: flags, len, piece: 0 },
+            Op::Syn { port, len } => {
+                Act::Arrive { from: port, to: port / 4, len: u16::from(len) * 64, piece: len }
+            }
+            Op::Icmp { peer, kind, code, rest, .. } => Act::Icmp { socket: peer, kind, code, rest },
+            _ => return,
+        };
+        let ends = Ends { local: self.local(0).ip, remote: self.remote(0).ip };
+        self.sockets.act(self.now, &mut self.stack, ends, act);
+    }
+
     fn aim(&mut self, aim: &Aim) {
         let p = &self.peers[usize::from(aim.peer) % self.peers.len()];
         let text = vec![3; usize::from(aim.len) % 4000];
@@ -411,6 +456,7 @@ impl World {
 
     fn check(&self) {
         let s = &self.stack;
+        self.sockets.check(s);
         assert!(s.connection_count() <= MAX_CONNECTIONS, "{}", s.connection_count());
         let proven = s.config().somaxconn;
         assert!(s.half_open_count() <= (SYN_BACKLOG + proven) * MAX_LISTENERS);
@@ -423,6 +469,7 @@ impl World {
 
     /// Everything is let go: nothing is left after a while.
     fn end(&mut self) {
+        self.sockets.end(&mut self.stack);
         for id in std::mem::take(&mut self.listeners) {
             self.stack.close_listener(id);
         }

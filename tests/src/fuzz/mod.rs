@@ -7,6 +7,7 @@ pub mod stack;
 mod datagrams;
 pub(crate) mod packet;
 mod peer;
+mod requests;
 mod side;
 mod wire;
 

@@ -58,7 +58,8 @@ const RECV_HEADROOM: usize = 64;
 pub struct Capabilities {
     /// The largest IP packet, in octets, that is sent without segmentation offload.
     pub mtu: usize,
-    /// Whether packets may be sent with an unfinished TCP checksum ([`TxOffload::Checksum`]),
+    /// Whether packets may be sent with an unfinished TCP or UDP checksum
+    /// ([`TxOffload::Checksum`]),
     /// and whether received ones may have one (then they are [`RxChecksum::Good`]).
     pub checksum_offload: bool,
     /// The largest packet, in octets with its IP header, that the device cuts into segments

@@ -124,7 +124,8 @@ impl Stack {
         if is_error {
             return;
         }
-        if !self.icmp_limit.allows(now, src, &self.config) {
+        // Linux: no limit on the loopback, where nobody can be flooded but by himself.
+        if !self.is_local(src) && !self.icmp_limit.allows(now, src, &self.config) {
             self.counters.drop_packet(PacketDrop::IcmpRateLimit);
             return;
         }

@@ -74,7 +74,7 @@ impl Stack {
         };
         let (hop_limit, looped) = match to.ip.is_multicast() {
             true => (ttl, loops && self.hears_group(to.ip)),
-            false => (o.hop_limit, self.is_broadcast(to.ip)),
+            false => (o.hop_limit, self.is_broadcast(to.ip) && self.udp.has_port(to.port)),
         };
         Outgoing { from, to, hop_limit, traffic_class: class, looped, text }
     }

@@ -136,6 +136,11 @@ impl Udp {
         there.filter_map(|id| self.get(*id)).any(|e| e.bound.clashes(wanted))
     }
 
+    /// Whether any socket has this port.
+    pub(super) fn has_port(&self, port: u16) -> bool {
+        self.by_port.contains_key(&port)
+    }
+
     /// Sockets on a port.
     pub(super) fn on_port(&self, port: u16) -> impl Iterator<Item = (UdpId, &Entry)> {
         let ids = self.by_port.get(&port).into_iter().flatten();

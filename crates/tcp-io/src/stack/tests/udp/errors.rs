@@ -154,6 +154,19 @@ fn a_path_is_not_believed_to_carry_next_to_nothing() {
     assert_eq!(rig.stack.info(c).unwrap().path_mtu, 1500);
 }
 
+// Linux limits no ICMP on its loopback.
+#[test]
+fn the_loopback_says_it_each_time() {
+    let mut rig = Rig::new();
+    let id = rig.udp("127.0.0.1:1");
+    rig.stack.udp_connect(id, at("127.0.0.1:2")).unwrap();
+    for _ in 0..100 {
+        rig.stack.udp_send(rig.now, id, &b"anybody?"[..], None).unwrap();
+        assert_eq!(rig.heard(id), Err(UdpReceiveError::Pending(UdpError::Refused)));
+    }
+    assert_eq!(rig.drops(PacketDrop::IcmpRateLimit), 0);
+}
+
 #[test]
 fn the_loopback_says_it_too() {
     let mut rig = Rig::new();

@@ -31,6 +31,12 @@ fn a_broadcast_is_for_every_socket_on_the_port() {
     rig.put(&udp(PEER, "10.0.0.255:99", b"nobody"));
     rig.silence();
     assert_eq!(rig.drops(PacketDrop::NotUnicast), 1);
+    // Our own does not come back if nobody here would hear it.
+    rig.stack.udp_cell(other).unwrap().set_options(|o| o.broadcast = true);
+    rig.send(other, b"out", "10.0.0.255:99");
+    rig.next().unwrap();
+    rig.silence();
+    assert_eq!(rig.drops(PacketDrop::NotUnicast), 1);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use common::{ADDR, guarded, in_virtual_time, net, on_both, one_thread, pattern, poll_once};
@@ -234,6 +234,29 @@ fn a_closure_that_would_block_waits_for_the_next_event() {
         let n = b.async_io(Interest::READABLE, || b.try_recv(&mut buf)).await.unwrap();
         assert_eq!(&buf[..n], b"one");
     });
+}
+
+// As tokio's test `coop_budget`: a send and a receipt cost one each of 128.
+#[test]
+fn a_task_that_never_waits_gives_way() {
+    one_thread().block_on(guarded(async {
+        let (a, b) = pair(&net()).await;
+        let others = Arc::new(AtomicUsize::new(0));
+        let count = others.clone();
+        tokio::spawn(async move {
+            loop {
+                count.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+            }
+        });
+        tokio::task::yield_now().await;
+        let before = others.load(Ordering::SeqCst);
+        for _ in 0..1024 {
+            a.send(b"Hello, world").await.unwrap();
+            assert_eq!(b.recv(&mut [0; 12]).await.unwrap(), 12);
+        }
+        assert_eq!(others.load(Ordering::SeqCst) - before, 15);
+    }));
 }
 
 #[test]

@@ -172,7 +172,7 @@ macro_rules! situations {
                         let (a, _) = one().await;
                         n.note("send", a.send_to(b"x", "[::1]:9").await);
                     }
-                    "UDP: broadcast without permission" => {
+                    "UDP: the broadcast option" => {
                         let a = UdpSocket::bind("0.0.0.0:0").await.unwrap();
                         n.note("broadcast", a.broadcast());
                         n.note("set", a.set_broadcast(true));
@@ -254,7 +254,7 @@ const SITUATIONS: &[&str] = &[
     "UDP: send more than a datagram holds",
     "UDP: send the largest datagram",
     "UDP: send to the other family",
-    "UDP: broadcast without permission",
+    "UDP: the broadcast option",
     "UDP: both families",
     "UDP: bind twice",
     "UDP: options of a new socket",

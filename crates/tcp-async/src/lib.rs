@@ -72,7 +72,7 @@ pub use tcp_core::connection::{
 pub use tcp_core::listen::PeerSyn;
 pub use tcp_io::cell::{UdpOptions, UdpRow};
 pub use tcp_io::stack::{
-    Cidr, ConnectionRow, CounterRow, Counters, Filter, Foreign, ListenOptions, ListenScope,
-    Network, PacketDrop, PendingOptions, Rejection, Routes, RunningTimer, StackConfig, Summary,
-    SynCookies, TimeWaitReuse, UdpBindOptions, Unreachability,
+    BindOptions, Cidr, ConnectionRow, CounterRow, Counters, Filter, Foreign, ListenOptions,
+    ListenScope, Network, PacketDrop, PendingOptions, Rejection, Routes, RunningTimer, StackConfig,
+    Summary, SynCookies, TimeWaitReuse, UdpBindOptions, Unreachability,
 };

@@ -2,18 +2,21 @@
 //! to be sent, the pending error, the options, and the tasks that wait (RFC 768). Who gets which
 //! datagram, and whether one may be sent, is the stack's to know.
 
+mod words;
+
 use std::collections::VecDeque;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tcp_core::Endpoint;
 
 use super::hints::Hints;
 use super::waiters::{Interest, Readiness, WaiterKey, Waiters, WakeList};
+
+pub use words::{Look, UdpError, UdpId, UdpOptions, UdpReceiveError, UdpRow};
+pub(crate) use words::{Outgoing, Pushed};
 
 /// What a datagram counts beside its text. Linux: the least `truesize` of a packet,
 /// `SKB_TRUESIZE(0)`.
@@ -21,100 +24,6 @@ pub const DATAGRAM_COST: usize = 576;
 
 /// Least limits of the queues. Linux: `SOCK_MIN_RCVBUF`, `SOCK_MIN_SNDBUF`.
 const LEAST: (usize, usize) = (2304, 4608);
-
-/// Names a UDP socket of one stack; never reused while the socket is known.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct UdpId {
-    pub(crate) slot: u32,
-    pub(crate) generation: u32,
-}
-
-/// What the network said about a datagram of ours (RFC 1122 4.1.3.3).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum UdpError {
-    /// Nobody is at the port. Linux: `ECONNREFUSED`.
-    Refused,
-    /// The host cannot be reached. Linux: `EHOSTUNREACH`.
-    Host,
-    /// The network cannot be reached. Linux: `ENETUNREACH`.
-    Network,
-    /// A filter on the way forbids it. Linux: `EACCES`.
-    Prohibited,
-    /// The host does not speak UDP, or did not understand the header. Linux: `ENOPROTOOPT`,
-    /// `EPROTO`.
-    Protocol,
-    /// A datagram was larger than the path carries; the next ones go in fragments. Linux:
-    /// `EMSGSIZE`.
-    TooBig,
-}
-
-impl fmt::Display for UdpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            UdpError::Refused => "connection refused",
-            UdpError::Host => "host unreachable",
-            UdpError::Network => "network unreachable",
-            UdpError::Prohibited => "administratively prohibited",
-            UdpError::Protocol => "protocol error",
-            UdpError::TooBig => "message too long for the path",
-        })
-    }
-}
-
-impl std::error::Error for UdpError {}
-
-/// Nothing could be received.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum UdpReceiveError {
-    /// No datagram is there.
-    WouldBlock,
-    /// The network said something about a datagram that was sent before; told once.
-    Pending(UdpError),
-    /// The stack has ended.
-    Closed,
-}
-
-/// What can be set on a UDP socket. Defaults are Linux's.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct UdpOptions {
-    /// TTL or hop limit of unicast datagrams.
-    pub hop_limit: u8,
-    /// Type of service of IPv4 datagrams.
-    pub tos: u8,
-    /// Traffic class of IPv6 datagrams.
-    pub traffic_class: u8,
-    /// Whether datagrams to broadcast addresses may be sent (`SO_BROADCAST`).
-    pub broadcast: bool,
-    /// TTL of IPv4 multicast datagrams.
-    pub multicast_ttl_v4: u8,
-    /// Hop limit of IPv6 multicast datagrams.
-    pub multicast_hops_v6: u8,
-    /// Whether the stack's own sockets hear IPv4 multicast datagrams of this one.
-    pub multicast_loop_v4: bool,
-    /// The same for IPv6.
-    pub multicast_loop_v6: bool,
-    /// Octets that received datagrams may hold, [`DATAGRAM_COST`] for each included (`SO_RCVBUF`).
-    pub receive_buffer: usize,
-    /// Octets that datagrams which the device has not taken may hold (`SO_SNDBUF`).
-    pub send_buffer: usize,
-}
-
-impl Default for UdpOptions {
-    fn default() -> UdpOptions {
-        UdpOptions {
-            hop_limit: 64,
-            tos: 0,
-            traffic_class: 0,
-            broadcast: false,
-            multicast_ttl_v4: 1,
-            multicast_hops_v6: 1,
-            multicast_loop_v4: true,
-            multicast_loop_v6: true,
-            receive_buffer: 212_992,
-            send_buffer: 212_992,
-        }
-    }
-}
 
 /// What all UDP sockets of a stack have received and nobody has read, in octets. Linux:
 /// `udp_mem`, of which this is the last number.
@@ -145,28 +54,6 @@ impl UdpMemory {
     pub(crate) fn charged(&self) -> usize {
         self.charged.load(Ordering::Relaxed)
     }
-}
-
-/// A datagram to send: checked, and on its way as soon as the device takes it.
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    pub(crate) from: Endpoint,
-    pub(crate) to: Endpoint,
-    pub(crate) hop_limit: u8,
-    pub(crate) traffic_class: u8,
-    /// A copy is for the stack's own sockets.
-    pub(crate) looped: bool,
-    pub(crate) text: Bytes,
-}
-
-/// What became of the datagrams that the stack handed over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Pushed {
-    pub(crate) taken: u64,
-    /// The queue was full.
-    pub(crate) full: u64,
-    /// All queues of the stack together hold too much.
-    pub(crate) no_memory: u64,
 }
 
 /// A UDP socket shared between the stack and the tasks that use it.
@@ -200,30 +87,6 @@ struct Inner {
 struct Datagram {
     from: SocketAddr,
     text: Box<[u8]>,
-}
-
-/// How a datagram is looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Look {
-    /// It is taken out of the queue.
-    Take,
-    /// It stays there.
-    Peek,
-}
-
-/// A UDP socket, for tables.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct UdpRow {
-    /// The address it is bound to.
-    pub local: SocketAddr,
-    /// The address it is connected to.
-    pub peer: Option<SocketAddr>,
-    /// What is received and not read, in octets, [`DATAGRAM_COST`] for each datagram included.
-    pub receive_queue: usize,
-    /// What is to be sent, in octets, counted likewise.
-    pub send_queue: usize,
-    /// Datagrams dropped for want of room in the queue.
-    pub drops: u64,
 }
 
 impl UdpCell {

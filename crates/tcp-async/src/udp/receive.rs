@@ -27,11 +27,11 @@ impl UdpSocket {
         self.cell.receive(look, most, take).map_err(error::from_udp_receive)
     }
 
-    fn into_slice(&self, look: Look, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    fn look_slice(&self, look: Look, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.look(look, buf.len(), &mut |text| buf[..text.len()].copy_from_slice(text))
     }
 
-    fn into_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+    fn take_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
         // As tokio: one chunk, so that a datagram is never spread.
         let room = buf.chunk_mut().len();
         self.look(Look::Take, room, &mut |text| buf.put_slice(text))
@@ -59,7 +59,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// Dropping the future loses no datagram.
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.patiently(arrival(), || self.into_slice(Look::Take, buf)).await.map(|(n, _)| n)
+        self.patiently(arrival(), || self.look_slice(Look::Take, buf)).await.map(|(n, _)| n)
     }
 
     /// Polls for a datagram; keeps the waker of the last task that called.
@@ -75,7 +75,7 @@ impl UdpSocket {
     /// # Errors
     /// `WouldBlock` if none is; otherwise as [`recv`](Self::recv).
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.into_slice(Look::Take, buf).map(|(n, _)| n)
+        self.look_slice(Look::Take, buf).map(|(n, _)| n)
     }
 
     /// Receives a datagram that is there now into a growing buffer, as much as it has room for
@@ -84,7 +84,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.into_buf(buf).map(|(n, _)| n)
+        self.take_buf(buf).map(|(n, _)| n)
     }
 
     /// Receives a datagram into a growing buffer; see [`try_recv_buf`](Self::try_recv_buf).
@@ -95,7 +95,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// Dropping the future loses no datagram.
     pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.patiently(arrival(), || self.into_buf(buf)).await.map(|(n, _)| n)
+        self.patiently(arrival(), || self.take_buf(buf)).await.map(|(n, _)| n)
     }
 
     /// As [`try_recv_buf`](Self::try_recv_buf), with the sender.
@@ -103,7 +103,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        self.into_buf(buf)
+        self.take_buf(buf)
     }
 
     /// As [`recv_buf`](Self::recv_buf), with the sender.
@@ -114,7 +114,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// Dropping the future loses no datagram.
     pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        self.patiently(arrival(), || self.into_buf(buf)).await
+        self.patiently(arrival(), || self.take_buf(buf)).await
     }
 
     /// Receives a datagram with its sender; what does not fit into `buf` is lost.
@@ -125,7 +125,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// Dropping the future loses no datagram.
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.patiently(arrival(), || self.into_slice(Look::Take, buf)).await
+        self.patiently(arrival(), || self.look_slice(Look::Take, buf)).await
     }
 
     /// Polls for a datagram with its sender; keeps the waker of the last task that called.
@@ -145,7 +145,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.into_slice(Look::Take, buf)
+        self.look_slice(Look::Take, buf)
     }
 
     /// Copies the next datagram and leaves it there.
@@ -184,7 +184,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// Nothing is taken, so nothing is lost.
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.patiently(arrival(), || self.into_slice(Look::Peek, buf)).await
+        self.patiently(arrival(), || self.look_slice(Look::Peek, buf)).await
     }
 
     /// As [`poll_peek`](Self::poll_peek), with the sender.
@@ -204,7 +204,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.into_slice(Look::Peek, buf)
+        self.look_slice(Look::Peek, buf)
     }
 
     /// The sender of the next datagram, which stays there.
@@ -231,6 +231,6 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_peek_sender(&self) -> io::Result<SocketAddr> {
-        self.into_slice(Look::Peek, &mut []).map(|(_, from)| from)
+        self.look_slice(Look::Peek, &mut []).map(|(_, from)| from)
     }
 }

@@ -54,6 +54,7 @@ impl Connection {
             self.probes = 0;
         }
         self.check_ack(now, &inside)?;
+        self.take_urgent(seg);
         self.accept_text(now, &inside, size)?;
         self.accept_fin(now, &inside);
         Continue(())

@@ -16,6 +16,7 @@ mod plan;
 mod timeouts;
 mod timers;
 mod transmit;
+mod urgent;
 mod user;
 
 #[cfg(test)]
@@ -95,6 +96,8 @@ pub struct Connection {
     retransmit_first: bool,
     /// The cork's 200 ms are over.
     uncorked: bool,
+    /// The peer has not been told where urgent text ends.
+    urgent_untold: bool,
     /// A writer found no memory.
     awaits_memory: bool,
     /// What the buffers hold of the stack's memory.
@@ -163,7 +166,7 @@ pub enum Verdict {
 
 /// What the application may want to know since the last [`Connection::take_events`]; a set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Events(u8);
+pub struct Events(u16);
 
 impl Events {
     /// No event.
@@ -184,6 +187,8 @@ impl Events {
     pub const SOFT_ERROR: Events = Events(64);
     /// Our FIN is acknowledged, and so is all that was written before it.
     pub const DELIVERED: Events = Events(128);
+    /// There is urgent text ahead of what was read, and its end has moved on (MUST-32).
+    pub const URGENT: Events = Events(256);
 
     /// Whether all of `other` are in the set.
     pub const fn contains(self, other: Events) -> bool {
@@ -267,6 +272,7 @@ impl Connection {
             probe_backoff: 0,
             retransmit_first: false,
             uncorked: false,
+            urgent_untold: false,
             awaits_memory: false,
             account: Account::default(),
             opened_at: now,

@@ -113,14 +113,16 @@ impl Connection {
     }
 
     /// Reads what has arrived in order (RFC 9293 3.10.3); 0 means that the peer has closed.
-    /// Text received before a failure is handed out before the failure is.
+    /// Text received before a failure is handed out before the failure is. In front of the last
+    /// urgent octet a read stops (see [`is_at_mark`](Self::is_at_mark)).
     ///
     /// # Errors
     /// `WouldBlock` if nothing is there yet, `NotConnected` before the connection is established,
     /// `Ended` after a failure.
     pub fn read(&mut self, now: Instant, out: &mut [u8]) -> Result<usize, UserError> {
         self.check_readable(out.len())?;
-        let n = self.rcv.buffer.read(out);
+        let most = out.len().min(self.readable_before_mark());
+        let n = self.rcv.buffer.read(&mut out[..most]);
         self.after_read(now, n);
         Ok(n)
     }
@@ -137,6 +139,7 @@ impl Connection {
         take: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, UserError> {
         self.check_readable(max)?;
+        let max = max.min(self.readable_before_mark());
         let (a, b) = self.rcv.buffer.as_slices();
         let a = &a[..a.len().min(max)];
         let b = &b[..b.len().min(max - a.len())];
@@ -157,11 +160,12 @@ impl Connection {
     /// As [`read`](Self::read).
     pub fn peek(&self, out: &mut [u8]) -> Result<usize, UserError> {
         self.check_readable(out.len())?;
-        Ok(self.rcv.buffer.peek(out))
+        let most = out.len().min(self.readable_before_mark());
+        Ok(self.rcv.buffer.peek(&mut out[..most]))
     }
 
-    /// What can be read, without a copy, as the two parts of the ring; then
-    /// [`consume`](Self::consume).
+    /// What can be read, without a copy, as the two parts of the ring, over the mark of urgent text;
+    /// then [`consume`](Self::consume).
     pub fn readable_slices(&self) -> (&[u8], &[u8]) {
         self.rcv.buffer.as_slices()
     }
@@ -221,6 +225,7 @@ impl Connection {
         if n == 0 {
             return;
         }
+        self.rcv.pass_urgent();
         if self.options().receive_buffer.is_none() && self.may_tune() {
             let rtt = self.recovery.rtt().smoothed().unwrap_or_default();
             self.rcv.tune(now, rtt, self.config.receive_buffer);

@@ -20,6 +20,7 @@ mod seeing;
 mod sending;
 mod states;
 mod timestamps;
+mod urgent;
 mod user_timeout;
 mod windows;
 mod wire;

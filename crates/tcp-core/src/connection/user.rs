@@ -3,11 +3,11 @@
 
 use alloc::boxed::Box;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::{Connection, End, Events, Happening, Phase, Reader, State, Timer};
 use crate::Instant;
-use crate::buffer::LEAST_REFERENCE;
+use crate::buffer::{CHUNK, LEAST_REFERENCE};
 use crate::config::{Linger, SocketOptions, buffer_limit};
 use crate::error::{Unreachable, UserError};
 
@@ -27,14 +27,16 @@ impl Connection {
         self.after_write(now, n, data.len())
     }
 
-    /// Like [`write`](Self::write), but by reference: nothing is copied. Takes a prefix of `data`
+    /// Like [`write`](Self::write), but by reference: nothing is copied, unless `data` is short, or
+    /// the only part in use of an allocation more than twice its length. Takes a prefix of `data`
     /// and leaves the rest.
     ///
     /// # Errors
     /// As [`write`](Self::write).
     pub fn write_bytes(&mut self, now: Instant, data: &mut Bytes) -> Result<usize, UserError> {
         let n = self.take_room(data.len())?;
-        let by_reference = if n < LEAST_REFERENCE { 0 } else { self.affordable_reference(n) };
+        let copy = n < LEAST_REFERENCE || is_mostly_unused(data);
+        let by_reference = if copy { 0 } else { self.affordable_reference(n) };
         let n = if by_reference < LEAST_REFERENCE {
             let n = self.write_affordable(&data[..n]);
             data.advance(n);
@@ -152,6 +154,32 @@ impl Connection {
         self.rcv.buffer.consume(n);
         self.after_read(now, n);
         Ok(n)
+    }
+
+    /// Like [`read`](Self::read), but hands out the octets themselves: the whole ring, if the text
+    /// fills most of it, else a copy. What is handed out is the application's memory; it is never
+    /// more than twice its length. Empty is the end, or a `max` of 0.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_bytes(&mut self, now: Instant, max: usize) -> Result<Bytes, UserError> {
+        self.check_readable(max)?;
+        let n = max.min(self.readable_before_mark());
+        let replace = self.may_tune() && !self.rcv.fin_received();
+        let whole = n == self.rcv.buffer.readable();
+        let whole_ring = if whole { self.rcv.buffer.hand_over(replace) } else { None };
+        let text = whole_ring.unwrap_or_else(|| self.copy_out(n));
+        self.after_read(now, n);
+        Ok(text)
+    }
+
+    fn copy_out(&mut self, n: usize) -> Bytes {
+        let (a, b) = self.rcv.buffer.as_slices();
+        let mut text = BytesMut::with_capacity(n);
+        text.extend_from_slice(&a[..a.len().min(n)]);
+        text.extend_from_slice(&b[..n - a.len().min(n)]);
+        self.rcv.buffer.consume(n);
+        text.freeze()
     }
 
     /// Like [`read`](Self::read), but leaves the text where it is.
@@ -404,5 +432,25 @@ impl Connection {
 
     pub(super) fn arm_cork(&mut self, now: Instant) {
         self.timers.set_if_idle(Timer::Cork, now + CORK_CEILING);
+    }
+}
+
+/// Whether `data` is the only part in use of an allocation more than twice its length: a reference
+/// would keep memory that nobody accounts for. Whoever holds other parts keeps it anyway, and long
+/// parts are worth it.
+fn is_mostly_unused(data: &mut Bytes) -> bool {
+    if data.len() > CHUNK / 2 || !data.is_unique() {
+        return false;
+    }
+    match core::mem::take(data).try_into_mut() {
+        Ok(own) => {
+            let unused = own.capacity() > 2 * own.len();
+            *data = own.freeze();
+            unused
+        }
+        Err(shared) => {
+            *data = shared;
+            false
+        }
     }
 }

@@ -12,6 +12,7 @@ mod icmp;
 mod keepalive;
 mod opening;
 mod options;
+mod owned;
 mod pair;
 mod path_mtu;
 mod resets;

@@ -157,7 +157,7 @@ impl Connection {
         if self.snd.wnd == 0 {
             // MUST-37, SHLD-17: a peer that answers is alive, however long its window is closed.
             // An orphan is kept for progress only: nobody is left who could wait.
-            if self.reader == Reader::Here {
+            if self.reader != Reader::Gone {
                 self.attempts = 0;
             }
         }

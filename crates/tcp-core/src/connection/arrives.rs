@@ -50,7 +50,7 @@ impl Connection {
         self.check_reset(now, &inside)?;
         self.check_syn(now, &inside)?;
         self.last_received = now;
-        if self.reader == Reader::Here {
+        if self.reader != Reader::Gone {
             self.probes = 0;
         }
         self.check_ack(now, &inside)?;

@@ -148,6 +148,8 @@ enum Probe {
 enum Reader {
     /// The application holds the connection.
     Here,
+    /// It holds it, and has said that it wants to read no more.
+    Shut,
     /// It has closed: the connection finishes on its own, and new text is answered by a reset
     /// (SHLD-3).
     Gone,
@@ -254,7 +256,10 @@ impl Connection {
             snd,
             rcv,
             recovery,
-            congestion: Congestion::new(config.congestion, mss),
+            congestion: Congestion::new(
+                config.options.congestion.unwrap_or(config.congestion),
+                mss,
+            ),
             timers: Timers::new(),
             // The application may have written zero for "none".
             own_options: (config.options.user_timeout == Some(Duration::ZERO))

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::{Connection, End, Events, Happening, Phase, Reader, State, Timer};
 use crate::Instant;
 use crate::buffer::{CHUNK, LEAST_REFERENCE};
-use crate::config::{Linger, SocketOptions, buffer_limit};
+use crate::config::{Algorithm, Linger, SocketOptions, buffer_limit};
 use crate::error::{Unreachable, UserError};
 
 /// How long a cork may hold a partial segment (MUST-60); Linux: 200 ms.
@@ -224,7 +224,7 @@ impl Connection {
             // MUST-12: an orderly end reads as 0 octets, anything else as its error.
             Phase::Ended(End::Closed) => Ok(()),
             Phase::Ended(e) => Err(UserError::Ended(e)),
-            Phase::Synchronized(_) if wanted == 0 => Ok(()),
+            Phase::Synchronized(_) if wanted == 0 || self.reader == Reader::Shut => Ok(()),
             Phase::Synchronized(_) => Err(UserError::WouldBlock),
         }
     }
@@ -237,6 +237,31 @@ impl Connection {
     /// The peer has closed its direction: what is left to read ends.
     pub fn peer_closed(&self) -> bool {
         self.rcv.fin_received()
+    }
+
+    /// The application wants to read no more (`SHUT_RD`): a read that would wait finds the end
+    /// instead. As on Linux the peer is not told, and text that comes nevertheless is acknowledged
+    /// and can be read, until the window is full.
+    ///
+    /// # Errors
+    /// `NotConnected` before the connection is established, `Ended` after a failure.
+    pub fn shutdown_read(&mut self) -> Result<(), UserError> {
+        match self.phase {
+            Phase::SynSent | Phase::SynReceived => return Err(UserError::NotConnected),
+            Phase::Ended(End::Closed) => return Ok(()),
+            Phase::Ended(e) => return Err(UserError::Ended(e)),
+            Phase::Synchronized(_) => {}
+        }
+        if self.reader == Reader::Here {
+            self.reader = Reader::Shut;
+            self.notify(Events::READABLE);
+        }
+        Ok(())
+    }
+
+    /// [`shutdown_read`](Self::shutdown_read) was called.
+    pub fn read_shut(&self) -> bool {
+        self.reader == Reader::Shut
     }
 
     /// The peer has acknowledged our FIN and all that was written before it.
@@ -365,6 +390,11 @@ impl Connection {
         self.own_options.as_deref().unwrap_or(&self.config.options)
     }
 
+    /// Which congestion control the connection uses, or will once it is established.
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.options().congestion.unwrap_or(self.config.congestion)
+    }
+
     /// Changes options; the change takes effect at once.
     pub fn set_options(&mut self, now: Instant, change: impl FnOnce(&mut SocketOptions)) {
         let was = self.options().clone();
@@ -379,6 +409,10 @@ impl Connection {
         }
         if o.quickack && !was.quickack && self.rcv.ack.due() != crate::receive::Due::No {
             self.rcv.ack.now();
+        }
+        if o.congestion != was.congestion {
+            let mss = self.mss();
+            self.congestion.change(self.algorithm(), mss);
         }
         if let Some(n) = o.send_buffer {
             self.snd.limit = buffer_limit(n);

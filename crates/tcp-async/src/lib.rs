@@ -40,12 +40,14 @@ mod look;
 mod metrics;
 mod net;
 mod options;
+mod owned;
 mod pending;
 mod socket;
 mod split;
 #[cfg(all(feature = "status", unix))]
 pub mod status;
 mod stream;
+mod urgent;
 mod wait;
 
 pub use ambient::EnterGuard;
@@ -63,7 +65,9 @@ pub mod tcp {
     pub use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
-pub use tcp_core::config::{BufferLimits, Keepalive, Linger, Linger2, SocketOptions, TcpConfig};
+pub use tcp_core::config::{
+    Algorithm, BufferLimits, Keepalive, Linger, Linger2, SocketOptions, TcpConfig,
+};
 pub use tcp_core::connection::{
     Happening, Info, Limit, Limited, RecoveryState, SendReason, State, Stats, Timer,
 };

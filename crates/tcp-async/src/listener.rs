@@ -115,7 +115,23 @@ impl TcpListener {
         self.cell.label()
     }
 
-    /// The connections as a stream.
+    /// The connections as a stream, for the combinators of `futures` and `tokio-stream`; it never
+    /// ends.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// # use tcp_async::Net;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let mut incoming = net.listen("10.0.0.1:80").await?.incoming();
+    /// let client = net.connect("10.0.0.1:80").await?;
+    /// let server = incoming.next().await.expect("it never ends")?;
+    /// assert_eq!(server.peer_addr()?, client.local_addr()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn incoming(self) -> Incoming {
         Incoming(self)
     }
@@ -143,6 +159,30 @@ impl Drop for TcpListener {
 /// The connections of a listener; see [`TcpListener::incoming`].
 #[derive(Debug)]
 pub struct Incoming(TcpListener);
+
+impl Incoming {
+    /// As [`TcpListener::incoming`], in the manner of `tokio_stream`.
+    pub fn new(listener: TcpListener) -> Incoming {
+        Incoming(listener)
+    }
+
+    /// The listener again.
+    pub fn into_inner(self) -> TcpListener {
+        self.0
+    }
+}
+
+impl AsRef<TcpListener> for Incoming {
+    fn as_ref(&self) -> &TcpListener {
+        &self.0
+    }
+}
+
+impl AsMut<TcpListener> for Incoming {
+    fn as_mut(&mut self) -> &mut TcpListener {
+        &mut self.0
+    }
+}
 
 impl Stream for Incoming {
     type Item = io::Result<TcpStream>;

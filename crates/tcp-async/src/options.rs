@@ -4,7 +4,9 @@
 use std::io;
 use std::time::Duration;
 
-use tcp_core::config::{Keepalive, Linger, Linger2, SocketOptions};
+use tcp_core::config::{Algorithm, Keepalive, Linger, Linger2, SocketOptions};
+
+use tcp_core::listen::PeerSyn;
 
 use crate::stream::TcpStream;
 
@@ -207,7 +209,52 @@ impl TcpStream {
         self.set_option(|o| o.notsent_lowat = octets);
     }
 
+    /// Whether partial segments are held (`TCP_CORK`).
+    #[doc(alias = "TCP_CORK")]
+    pub fn cork(&self) -> bool {
+        self.option(|o| o.cork)
+    }
+
+    /// Which congestion control the connection uses (`TCP_CONGESTION`).
+    #[doc(alias = "TCP_CONGESTION")]
+    pub fn congestion(&self) -> Algorithm {
+        let stack = || self.net.handle.inspect(|s| s.config().tcp.congestion);
+        self.option(|o| o.congestion).unwrap_or_else(stack)
+    }
+
+    /// Changes the congestion control (`TCP_CONGESTION`). As on Linux, the window and the threshold
+    /// stay as they are.
+    ///
+    /// ```
+    /// # use tcp_async::{Algorithm, Net};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// # let _listener = net.listen("10.0.0.1:80").await?;
+    /// let stream = net.connect("10.0.0.1:80").await?;
+    /// stream.set_congestion(Algorithm::Reno);
+    /// assert_eq!(stream.info().congestion, "reno");
+    /// // By the name that Linux has for it:
+    /// stream.set_congestion("cubic".parse().expect("a known name"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "TCP_CONGESTION")]
+    pub fn set_congestion(&self, algorithm: Algorithm) {
+        self.set_option(|o| o.congestion = Some(algorithm));
+    }
+
+    /// What the peer's SYN said: its options and its window. Only of an accepted connection whose
+    /// listener keeps it ([`ListenOptions::save_syn`](crate::ListenOptions::save_syn),
+    /// [`TcpSocket::set_save_syn`](crate::TcpSocket::set_save_syn)), and not if it was opened by a
+    /// cookie. Linux hands out the packet itself, once; here it is there as long as the stream.
+    #[doc(alias = "TCP_SAVED_SYN")]
+    pub fn saved_syn(&self) -> Option<PeerSyn> {
+        self.cell.saved_syn()
+    }
+
     /// Holds partial segments until it is unset, at most 200 ms (`TCP_CORK`).
+    #[doc(alias = "TCP_CORK")]
     pub fn set_cork(&self, cork: bool) {
         self.set_option(|o| o.cork = cork);
     }

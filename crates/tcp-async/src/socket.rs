@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tcp_core::Endpoint;
-use tcp_core::config::{Linger, SocketOptions, buffer_limit};
+use tcp_core::config::{Algorithm, Linger, SocketOptions, buffer_limit};
 use tcp_io::stack::{BindOptions, ConnectOptions, ListenOptions, PendingOptions};
 
 use crate::error;
@@ -29,6 +29,7 @@ struct Inner {
     reuse_addr: bool,
     reuse_port: bool,
     defer_accept: Option<Duration>,
+    save_syn: bool,
     bound: Option<Endpoint>,
 }
 
@@ -57,9 +58,51 @@ impl TcpSocket {
             reuse_addr: false,
             reuse_port: false,
             defer_accept: None,
+            save_syn: false,
             bound: None,
         };
         TcpSocket { net: net.clone(), v4, inner: Mutex::new(inner) }
+    }
+
+    /// Whether accepted connections remember what the peer's SYN said.
+    #[doc(alias = "TCP_SAVE_SYN")]
+    pub fn save_syn(&self) -> bool {
+        self.lock().save_syn
+    }
+
+    /// Lets accepted connections remember what the peer's SYN said, for
+    /// [`TcpStream::saved_syn`]: a few octets for each.
+    ///
+    /// ```
+    /// # use tcp_async::{Net, TcpSocket};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let socket = TcpSocket::on(&net, true);
+    /// socket.bind("10.0.0.1:80".parse().expect("an address"))?;
+    /// socket.set_save_syn(true);
+    /// let listener = socket.listen(128)?;
+    /// let _client = net.connect("10.0.0.1:80").await?;
+    /// let (server, _) = listener.accept().await?;
+    /// assert!(server.saved_syn().is_some_and(|syn| syn.sack));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "TCP_SAVE_SYN")]
+    pub fn set_save_syn(&self, save: bool) {
+        self.lock().save_syn = save;
+    }
+
+    /// Congestion control of the connection, or of those that are accepted, if it was chosen.
+    #[doc(alias = "TCP_CONGESTION")]
+    pub fn congestion(&self) -> Option<Algorithm> {
+        self.lock().options.congestion
+    }
+
+    /// Chooses the congestion control (`TCP_CONGESTION`).
+    #[doc(alias = "TCP_CONGESTION")]
+    pub fn set_congestion(&self, algorithm: Algorithm) {
+        self.lock().options.congestion = Some(algorithm);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -426,6 +469,7 @@ impl TcpSocket {
                 // As on Linux, accepted connections inherit what was set here.
                 options: options.options.or_else(|| Some(inner.options.clone())),
                 defer_accept: options.defer_accept.or(inner.defer_accept),
+                save_syn: options.save_syn || inner.save_syn,
                 ..options
             }
         };

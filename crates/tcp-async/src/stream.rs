@@ -319,7 +319,7 @@ impl TcpStream {
         crate::split::into_split(self)
     }
 
-    fn poll_io<R>(
+    pub(crate) fn poll_io<R>(
         &self,
         cx: &mut Context<'_>,
         interest: CellInterest,
@@ -379,6 +379,8 @@ fn cell_interest(i: Interest) -> CellInterest {
     add(i.is_readable(), CellInterest::READABLE);
     add(i.is_writable(), CellInterest::WRITABLE);
     add(i.is_error(), CellInterest::ERROR);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    add(i.is_priority(), CellInterest::PRIORITY);
     all.unwrap_or(CellInterest::READABLE)
 }
 
@@ -394,6 +396,8 @@ fn tokio_ready(r: Readiness) -> Ready {
     add(Readiness::READ_CLOSED, Ready::READ_CLOSED);
     add(Readiness::WRITE_CLOSED, Ready::WRITE_CLOSED);
     add(Readiness::ERROR, Ready::ERROR);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    add(Readiness::PRIORITY, Ready::PRIORITY);
     all
 }
 

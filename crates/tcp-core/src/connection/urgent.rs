@@ -38,14 +38,14 @@ impl Connection {
     /// The next octet to be read is the last urgent one: the mark of `sockatmark` with
     /// `SO_OOBINLINE` on Linux.
     pub fn is_at_mark(&self) -> bool {
-        self.rcv.urgent_left() == 1
+        self.rcv.urgent_left() > 0 && self.rcv.urgent_distance() == 1
     }
 
     /// How many octets one read takes: it stops at the mark, so that the application can see it;
     /// as on Linux.
     pub(super) fn readable_before_mark(&self) -> usize {
         let readable = self.rcv.buffer.readable();
-        match self.rcv.urgent_left() {
+        match self.rcv.urgent_distance() {
             0 | 1 => readable,
             left => readable.min(left as usize - 1),
         }
@@ -95,10 +95,16 @@ impl SendSpace {
 }
 
 impl ReceiveSpace {
-    /// Octets from the next to be read to RCV.UP. None lies behind the peer's FIN.
+    /// Octets from the next to be read to RCV.UP; 0 if it is not ahead.
+    pub(crate) fn urgent_distance(&self) -> u32 {
+        let read = self.read_seq();
+        if self.up.after(read) { self.up.distance_from(read) } else { 0 }
+    }
+
+    /// As [`urgent_distance`](Self::urgent_distance), without what lies behind the peer's FIN.
     pub(crate) fn urgent_left(&self) -> u32 {
-        let (read, end) = (self.read_seq(), self.fin.map_or(self.up, |fin| fin.min(self.up)));
-        if end.after(read) { end.distance_from(read) } else { 0 }
+        let left = self.urgent_distance();
+        self.fin.map_or(left, |fin| left.min(fin.distance_from(self.read_seq())))
     }
 
     /// RCV.UP <- max(RCV.UP, SEG.UP). Returns whether the application has to know.

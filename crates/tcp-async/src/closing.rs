@@ -17,6 +17,22 @@ impl TcpStream {
     ///
     /// That the peer has acknowledged text does not mean that its application has read it.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// stream.set_linger(Some(std::time::Duration::from_secs(5)))?;
+    /// stream.write_all(b"the last words").await?;
+    /// stream.close().await?; // the peer's TCP has them
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `TimedOut` if the linger time was over first; otherwise why the connection ended before
     /// all was delivered. A linger time of zero, or unread text, resets: `ConnectionAborted`.
@@ -70,6 +86,22 @@ impl TcpStream {
     }
 
     /// Resets the connection at once; unsent and unread text is lost.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use std::io::ErrorKind;
+    ///
+    /// stream.abort();
+    /// let end = peer.read_bytes(10).await.expect_err("no orderly end");
+    /// assert_eq!(end.kind(), ErrorKind::ConnectionReset);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn abort(self) {
         self.cell.abort();
     }

@@ -20,6 +20,20 @@ impl TcpStream {
     /// most twice as large as they are, all of it the caller's; a part of them keeps it whole, as
     /// always with [`Bytes`].
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// peer.try_write(b"hello")?;
+    /// stream.readable().await?;
+    /// assert_eq!(stream.try_read_bytes(3)?, "hel");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `WouldBlock` if nothing is there; otherwise as reading.
     pub fn try_read_bytes(&self, max: usize) -> io::Result<Bytes> {
@@ -61,6 +75,20 @@ impl TcpStream {
 
     /// Polls for at most `max` octets; keeps the waker of the last task that called.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// peer.try_write(b"hello")?;
+    /// let text = std::future::poll_fn(|cx| stream.poll_read_bytes(cx, 100)).await?;
+    /// assert_eq!(text, "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As reading.
     pub fn poll_read_bytes(&self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Bytes>> {
@@ -74,6 +102,20 @@ impl TcpStream {
     /// send buffer count the octets only; so where `data` is the only part in use of something more
     /// than twice as large, it is copied. Parts that other [`Bytes`] share keep the whole alive.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// let mut data = bytes::Bytes::from(vec![7; 10_000]);
+    /// let n = stream.try_write_bytes(&mut data)?;
+    /// assert_eq!(n + data.len(), 10_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `WouldBlock` without room; otherwise as writing. `data` keeps what was not taken.
     pub fn try_write_bytes(&self, data: &mut Bytes) -> io::Result<usize> {
@@ -82,6 +124,20 @@ impl TcpStream {
 
     /// Writes all of `data`, as `write_all`, by reference where that costs less than a copy; see
     /// [`try_write_bytes`](Self::try_write_bytes).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// let data = bytes::Bytes::from(vec![7; 10_000]);
+    /// stream.write_bytes(data.clone()).await?; // nothing is copied
+    /// peer.write_bytes(data.slice(..500)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As writing.
@@ -105,6 +161,20 @@ impl TcpStream {
     }
 
     /// Polls for room and takes the front of `data`; keeps the waker of the last task that called.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// let mut data = bytes::Bytes::from("hello");
+    /// std::future::poll_fn(|cx| stream.poll_write_bytes(cx, &mut data)).await?;
+    /// assert!(data.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As writing. `data` keeps what was not taken.

@@ -18,6 +18,18 @@ impl TcpStream {
     ///
     /// RFC 6093 5: new protocols should not use it.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// assert_eq!(stream.try_write_urgent(b"now")?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`try_write`](Self::try_write).
     #[doc(alias = "MSG_OOB")]
@@ -70,6 +82,20 @@ impl TcpStream {
 
     /// Octets from the next one to be read to the end of urgent text, those included that have not
     /// arrived yet; 0: none is urgent (MUST-33).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// peer.write_urgent(b"now").await?;
+    /// stream.readable().await?;
+    /// assert_eq!(stream.urgent_left(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn urgent_left(&self) -> usize {
         self.cell.urgent_left() as usize
     }
@@ -80,6 +106,19 @@ impl TcpStream {
     /// peer has closed its direction, or the connection has failed.
     ///
     /// On Linux and Android [`ready`](Self::ready) with `Interest::PRIORITY` does the same.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// peer.write_urgent(b"now").await?;
+    /// assert_eq!(stream.urgent().await?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; a failure shows in the next read.
@@ -95,6 +134,21 @@ impl TcpStream {
 
     /// Whether the next octet to be read is the last urgent one: what comes before it in the stream
     /// has been read. A read stops in front of it, as on Linux with `SO_OOBINLINE`.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// peer.write_urgent(b"now").await?;
+    /// stream.urgent().await?;
+    /// assert_eq!(stream.read_bytes(100).await?, "no");
+    /// assert!(stream.at_mark());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "sockatmark")]
     #[doc(alias = "SIOCATMARK")]
     pub fn at_mark(&self) -> bool {

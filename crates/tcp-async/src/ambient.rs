@@ -45,6 +45,17 @@ impl Net {
     /// [`TcpListener::bind`](crate::TcpListener::bind) and `TcpSocket` mean on this thread, until
     /// the guard is dropped. Tasks on other threads of a multi-threaded runtime need
     /// [`install`](Self::install), or the methods of `Net`.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let _here = net.enter();
+    /// let listener = TcpListener::bind("10.0.0.1:80").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn enter(&self) -> EnterGuard {
         ENTERED.with_borrow_mut(|all| {
             all.push(self.clone());
@@ -53,6 +64,17 @@ impl Net {
     }
 
     /// Makes this stack the default of the whole process; the one before it is returned.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// net.install();
+    /// let listener = TcpListener::bind("10.0.0.1:80").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn install(&self) -> Option<Net> {
         INSTALLED.write().unwrap_or_else(PoisonError::into_inner).replace(self.clone())
     }
@@ -63,6 +85,17 @@ impl Net {
     /// The loopback network is made when it is first asked for. It reaches 127.0.0.0/8 and ::1
     /// inside this process and nothing else; a thread of its own drives it, so that it outlives
     /// every runtime. Its time is the machine's, also for a runtime whose clock is paused.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// // Nobody has built a stack: the loopback network of the process.
+    /// let net = Net::current()?;
+    /// let listener = net.listen("127.0.0.1:0").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If there is neither and the thread of the loopback network can't be started; as tokio's

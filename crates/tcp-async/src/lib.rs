@@ -40,6 +40,7 @@ mod look;
 mod metrics;
 mod net;
 mod options;
+mod owned;
 mod pending;
 mod socket;
 mod split;
@@ -47,6 +48,7 @@ mod split;
 pub mod status;
 mod stream;
 mod udp;
+mod urgent;
 mod wait;
 
 pub use ambient::EnterGuard;
@@ -65,7 +67,9 @@ pub mod tcp {
     pub use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
-pub use tcp_core::config::{BufferLimits, Keepalive, Linger, Linger2, SocketOptions, TcpConfig};
+pub use tcp_core::config::{
+    Algorithm, BufferLimits, Keepalive, Linger, Linger2, SocketOptions, TcpConfig,
+};
 pub use tcp_core::connection::{
     Happening, Info, Limit, Limited, RecoveryState, SendReason, State, Stats, Timer,
 };

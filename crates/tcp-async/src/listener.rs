@@ -21,6 +21,19 @@ use crate::stream::TcpStream;
 /// A TCP socket that listens; see `tokio::net::TcpListener`.
 ///
 /// Dropping it resets the connections that nobody accepted and leaves accepted ones alone.
+///
+/// ```
+/// # use tcp_async::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let addr = listener.local_addr()?;
+/// let client = tokio::spawn(TcpStream::connect(addr));
+/// let (server, peer) = listener.accept().await?;
+/// assert_eq!(client.await??.local_addr()?, peer);
+/// # Ok(())
+/// # }
+/// ```
 pub struct TcpListener {
     net: Net,
     id: ListenerId,
@@ -34,6 +47,16 @@ impl TcpListener {
 
     /// Listens on `addr` of the ambient stack, with a backlog of 128.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// assert_ne!(listener.local_addr()?.port(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's;
     /// `Other` without an ambient stack (see [`Net::enter`]).
@@ -43,6 +66,18 @@ impl TcpListener {
 
     /// The next established connection and the peer's address. Text that came with the handshake
     /// is there already.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (server, peer) = listener.accept().await?;
+    /// assert_eq!(peer, client.local_addr()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If the stack has ended.
@@ -56,6 +91,17 @@ impl TcpListener {
     }
 
     /// Polls for the next connection; of several tasks that poll, the last one is woken.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (server, _) = std::future::poll_fn(|cx| listener.poll_accept(cx)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -72,6 +118,16 @@ impl TcpListener {
 
     /// The address it listens on; unspecified, and port 0, if it takes every one.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// assert!(listener.local_addr()?.ip().is_loopback());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -79,6 +135,16 @@ impl TcpListener {
     }
 
     /// TTL or hop limit of packets of connections not accepted yet, from the SYN-ACK on.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// assert_eq!(listener.ttl()?, 64);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If the stack has ended.
@@ -88,6 +154,17 @@ impl TcpListener {
     }
 
     /// Sets the TTL or hop limit of packets of connections that are not established yet.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// listener.set_ttl(255)?;
+    /// assert_eq!(listener.ttl()?, 255);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` unless it is from 1 to 255.
@@ -100,27 +177,84 @@ impl TcpListener {
     }
 
     /// Connections that wait to be accepted.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// assert_eq!(listener.pending(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pending(&self) -> usize {
         self.cell.queued()
     }
 
     /// Gives the listener, and the connections that it takes from now on, a name for tables; see
     /// [`Net::connections`].
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// listener.set_label("web");
+    /// assert_eq!(listener.label().as_deref(), Some("web"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_label(&self, label: impl Into<Arc<str>>) {
         self.cell.set_label(Some(label.into()));
     }
 
     /// The listener's name, if it has one.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// assert_eq!(listener.label(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn label(&self) -> Option<Arc<str>> {
         self.cell.label()
     }
 
-    /// The connections as a stream.
+    /// The connections as a stream, for the combinators of `futures` and `tokio-stream`; it never
+    /// ends.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// # use tcp_async::Net;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let mut incoming = net.listen("10.0.0.1:80").await?.incoming();
+    /// let client = net.connect("10.0.0.1:80").await?;
+    /// let server = incoming.next().await.expect("it never ends")?;
+    /// assert_eq!(server.peer_addr()?, client.local_addr()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn incoming(self) -> Incoming {
         Incoming(self)
     }
 
     /// The stack it belongs to.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let client = listener.net().connect(listener.local_addr()?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn net(&self) -> &Net {
         &self.net
     }
@@ -141,8 +275,69 @@ impl Drop for TcpListener {
 }
 
 /// The connections of a listener; see [`TcpListener::incoming`].
+///
+/// ```
+/// # use tcp_async::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// use futures::{StreamExt, TryStreamExt};
+///
+/// let addr = listener.local_addr()?;
+/// let clients = [TcpStream::connect(addr).await?, TcpStream::connect(addr).await?];
+/// let servers: Vec<TcpStream> = listener.incoming().take(2).try_collect().await?;
+/// assert_eq!(servers.len(), clients.len());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Incoming(TcpListener);
+
+impl Incoming {
+    /// As [`TcpListener::incoming`], in the manner of `tokio_stream`.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let incoming = Incoming::new(listener);
+    /// assert!(incoming.as_ref().local_addr()?.ip().is_loopback());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new(listener: TcpListener) -> Incoming {
+        Incoming(listener)
+    }
+
+    /// The listener again.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let addr = listener.local_addr()?;
+    /// assert_eq!(listener.incoming().into_inner().local_addr()?, addr);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_inner(self) -> TcpListener {
+        self.0
+    }
+}
+
+impl AsRef<TcpListener> for Incoming {
+    fn as_ref(&self) -> &TcpListener {
+        &self.0
+    }
+}
+
+impl AsMut<TcpListener> for Incoming {
+    fn as_mut(&mut self) -> &mut TcpListener {
+        &mut self.0
+    }
+}
 
 impl Stream for Incoming {
     type Item = io::Result<TcpStream>;

@@ -14,12 +14,35 @@ impl Net {
     /// Cost: about a quarter of a microsecond and 700 octets a row. The stack is held up for one slice at a
     /// time, however many there are (see [`slices`](Self::slices)); up to 256 rows, the table is of
     /// one moment.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// for row in net.connections() {
+    ///     println!("{row:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn connections(&self) -> Vec<ConnectionRow> {
         self.connections_where(&Filter::new())
     }
 
     /// Like [`connections`](Self::connections), but only what `filter` takes: what it doesn't take
     /// is not copied.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let rows = net.connections_where(&Filter::new());
+    /// assert!(rows.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn connections_where(&self, filter: &Filter) -> Vec<ConnectionRow> {
         let mut slices = self.slices(filter.clone());
         let mut rows = slices.next().unwrap_or_default();
@@ -46,16 +69,49 @@ impl Net {
     ///
     /// Whatever is there from the first step to the last is seen. What moves on in between, from
     /// half-open to connection or on to TIME-WAIT, may be seen twice; the later row is newer.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// for rows in net.slices(Filter::new()) {
+    ///     println!("{} rows", rows.len());
+    ///     tokio::task::yield_now().await;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn slices(&self, filter: Filter) -> Slices {
         Slices { handle: self.handle.clone(), filter, cursor: Cursor::default(), begun: false }
     }
 
     /// Counters since the start, each drop under its reason. Constant cost.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// println!("{:?}", net.counters());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn counters(&self) -> Counters {
         self.handle.inspect(|s| s.counters().clone())
     }
 
     /// How many connections are in each state, and how many are orphans. Constant cost.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// println!("{:?}", net.summary());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn summary(&self) -> Summary {
         self.handle.inspect(tcp_io::Stack::summary)
     }

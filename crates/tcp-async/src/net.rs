@@ -19,6 +19,19 @@ use crate::stream::TcpStream;
 ///
 /// The stack runs in a task of the tokio runtime in which it was built, until
 /// [`shutdown`](Self::shutdown) or the end of that runtime; dropping handles does not end it.
+///
+/// ```
+/// # use tcp_async::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let net = Net::builder().address("10.0.0.1/24").loopback()?;
+/// let listener = net.listen("10.0.0.1:80").await?;
+/// let client = net.connect("10.0.0.1:80").await?;
+/// let (server, _) = listener.accept().await?;
+/// assert_eq!(net.connection_count(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Net {
     pub(crate) handle: Handle,
@@ -35,12 +48,32 @@ impl fmt::Debug for Net {
 
 impl Net {
     /// Starts to describe a stack.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let net = Net::builder().address("10.0.0.1/24").address("fd00::1/64").loopback()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> Builder {
         Builder::new()
     }
 
     /// Connects to `addr` and tries each address it resolves to, as
     /// `tokio::net::TcpStream::connect` does.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let listener = net.listen("10.0.0.1:80").await?;
+    /// let stream = net.connect("10.0.0.1:80").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `ConnectionRefused`, `TimedOut`, `HostUnreachable`, `NetworkUnreachable` as the network
@@ -80,6 +113,16 @@ impl Net {
 
     /// Listens on `addr` with tokio's backlog of 128 pending connections.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let listener = net.listen("10.0.0.1:80").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's.
     pub async fn listen<A: ToSocketAddrs>(&self, addr: A) -> io::Result<TcpListener> {
@@ -107,6 +150,16 @@ impl Net {
 
     /// Listens on `addr` and leaves it to the program whether a SYN is answered, and how; with the
     /// defaults of [`PendingOptions`].
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let listener = net.listen_pending("10.0.0.1:80").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`listen`](Self::listen).
@@ -206,6 +259,16 @@ impl Net {
     }
 
     /// The stack's own addresses.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// println!("{:?}", net.addresses());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn addresses(&self) -> Vec<Cidr> {
         self.handle.inspect(|s| s.config().addresses.clone())
     }
@@ -228,6 +291,16 @@ impl Net {
     }
 
     /// Connections and half-open records that the stack keeps now, without TIME-WAIT.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// assert_eq!(net.connection_count(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn connection_count(&self) -> usize {
         self.handle.inspect(|s| s.connection_count() + s.half_open_count())
     }
@@ -235,6 +308,16 @@ impl Net {
     /// Ends the stack: listeners close, connections close in order as far as their peers let
     /// them, and what is left after the builder's grace time is reset. Returns when the stack has
     /// ended; streams fail from then on.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// net.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     /// Once polled, the stack ends whether or not anybody waits.

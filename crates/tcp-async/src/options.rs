@@ -4,7 +4,9 @@
 use std::io;
 use std::time::Duration;
 
-use tcp_core::config::{Keepalive, Linger, Linger2, SocketOptions};
+use tcp_core::config::{Algorithm, Keepalive, Linger, Linger2, SocketOptions};
+
+use tcp_core::listen::PeerSyn;
 
 use crate::stream::TcpStream;
 
@@ -19,6 +21,19 @@ impl TcpStream {
 
     /// Whether Nagle's algorithm is off (MUST-17).
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_nodelay(true)?;
+    /// assert_eq!(stream.nodelay()?, true);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn nodelay(&self) -> io::Result<bool> {
@@ -26,6 +41,19 @@ impl TcpStream {
     }
 
     /// Turns Nagle's algorithm off or on.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_nodelay(true)?;
+    /// assert_eq!(stream.nodelay()?, true);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -36,6 +64,19 @@ impl TcpStream {
 
     /// Whether every segment is acknowledged at once.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_quickack(true)?;
+    /// assert_eq!(stream.quickack()?, true);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn quickack(&self) -> io::Result<bool> {
@@ -43,6 +84,19 @@ impl TcpStream {
     }
 
     /// Acknowledges every segment at once, or with the usual delay.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_quickack(true)?;
+    /// assert_eq!(stream.quickack()?, true);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -52,6 +106,19 @@ impl TcpStream {
     }
 
     /// How long [`close`](TcpStream::close) waits for the delivery of what was written.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_linger(Some(std::time::Duration::from_secs(5)))?;
+    /// assert_eq!(stream.linger()?, Some(std::time::Duration::from_secs(5)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -69,6 +136,19 @@ impl TcpStream {
     /// delivered in the background. Dropping a stream never waits, where tokio's would block the
     /// thread; it is as `None`.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_linger(Some(std::time::Duration::from_secs(5)))?;
+    /// assert_eq!(stream.linger()?, Some(std::time::Duration::from_secs(5)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn set_linger(&self, dur: Option<Duration>) -> io::Result<()> {
@@ -78,6 +158,19 @@ impl TcpStream {
 
     /// Dropping the stream resets the connection.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_zero_linger()?;
+    /// assert_eq!(stream.linger()?, Some(std::time::Duration::ZERO));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn set_zero_linger(&self) -> io::Result<()> {
@@ -86,6 +179,19 @@ impl TcpStream {
 
     /// TTL or hop limit of our packets (MUST-49).
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_ttl(255)?;
+    /// assert_eq!(stream.ttl()?, 255);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn ttl(&self) -> io::Result<u32> {
@@ -93,6 +199,19 @@ impl TcpStream {
     }
 
     /// Sets the TTL or hop limit of our packets.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_ttl(255)?;
+    /// assert_eq!(stream.ttl()?, 255);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` unless it is from 1 to 255.
@@ -104,12 +223,46 @@ impl TcpStream {
     }
 
     /// Keepalive, if it is on (MUST-24).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use std::time::Duration;
+    ///
+    /// let seconds = Duration::from_secs;
+    /// let keepalive = Keepalive { idle: seconds(60), interval: seconds(10), count: 3 };
+    /// stream.set_keepalive(Some(keepalive))?;
+    /// assert_eq!(stream.keepalive(), Some(keepalive));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn keepalive(&self) -> Option<Keepalive> {
         self.option(|o| o.keepalive_on.then_some(o.keepalive))
     }
 
     /// Turns keepalive on with its times, or off; as `SO_KEEPALIVE`, `TCP_KEEPIDLE`,
     /// `TCP_KEEPINTVL` and `TCP_KEEPCNT` together.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use std::time::Duration;
+    ///
+    /// let seconds = Duration::from_secs;
+    /// let keepalive = Keepalive { idle: seconds(60), interval: seconds(10), count: 3 };
+    /// stream.set_keepalive(Some(keepalive))?;
+    /// assert_eq!(stream.keepalive(), Some(keepalive));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` if a time or the count is zero.
@@ -131,17 +284,56 @@ impl TcpStream {
 
     /// How long the connection waits for the peer's FIN when the stream is gone and our FIN is
     /// acknowledged.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_linger2(Linger2::Seconds(10));
+    /// assert_eq!(stream.linger2(), Linger2::Seconds(10));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn linger2(&self) -> Linger2 {
         self.option(|o| o.linger2)
     }
 
     /// Sets how long the connection outlives its stream in FIN-WAIT-2.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_linger2(Linger2::Seconds(10));
+    /// assert_eq!(stream.linger2(), Linger2::Seconds(10));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "TCP_LINGER2")]
     pub fn set_linger2(&self, linger2: Linger2) {
         self.set_option(|o| o.linger2 = linger2);
     }
 
     /// How long text may stay unacknowledged before the connection fails (MUST-21, RFC 5482).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_user_timeout(Some(std::time::Duration::from_secs(5)));
+    /// assert_eq!(stream.user_timeout(), Some(std::time::Duration::from_secs(5)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn user_timeout(&self) -> Option<Duration> {
         self.option(|o| o.user_timeout)
     }
@@ -149,12 +341,38 @@ impl TcpStream {
     /// Sets how long text may stay unacknowledged; `None` or zero: as long as retransmission
     /// takes. With keepalive, that time without a sign of the peer takes the place of the count
     /// of probes, as on Linux.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_user_timeout(Some(std::time::Duration::from_secs(5)));
+    /// assert_eq!(stream.user_timeout(), Some(std::time::Duration::from_secs(5)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "TCP_USER_TIMEOUT")]
     pub fn set_user_timeout(&self, timeout: Option<Duration>) {
         self.set_option(|o| o.user_timeout = timeout);
     }
 
     /// Limit of the send buffer in octets, as it is now.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_send_buffer_size(64 << 10)?;
+    /// assert_eq!(stream.send_buffer_size()?, 64 << 10);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is socket2's.
@@ -166,6 +384,19 @@ impl TcpStream {
     /// Fixes the limit of the send buffer in octets, at least 1 KiB and at most 1 GiB, and ends
     /// its auto-tuning. Linux doubles the value and counts its overhead too; here it is the text.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_send_buffer_size(64 << 10)?;
+    /// assert_eq!(stream.send_buffer_size()?, 64 << 10);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is socket2's.
     #[doc(alias = "SO_SNDBUF")]
@@ -175,6 +406,19 @@ impl TcpStream {
     }
 
     /// Limit of the receive buffer in octets, as it is now.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_recv_buffer_size(64 << 10)?;
+    /// assert_eq!(stream.recv_buffer_size()?, 64 << 10);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is socket2's.
@@ -186,6 +430,19 @@ impl TcpStream {
     /// Fixes the limit of the receive buffer in octets, at least 1 KiB and at most 1 GiB, and ends
     /// its auto-tuning. A window that was offered before stays (SHLD-14).
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_recv_buffer_size(64 << 10)?;
+    /// assert_eq!(stream.recv_buffer_size()?, 64 << 10);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is socket2's.
     #[doc(alias = "SO_RCVBUF")]
@@ -195,6 +452,19 @@ impl TcpStream {
     }
 
     /// The mark of [`set_notsent_lowat`](Self::set_notsent_lowat).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_notsent_lowat(Some(16 << 10));
+    /// assert_eq!(stream.notsent_lowat(), Some(16 << 10));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn notsent_lowat(&self) -> Option<u32> {
         self.option(|o| o.notsent_lowat)
     }
@@ -202,17 +472,142 @@ impl TcpStream {
     /// Makes writing possible only while fewer octets than this are written and not yet sent;
     /// `None` or zero: as long as the send buffer has room. What the application writes last then
     /// waits behind little. As on Linux, a task that waits is woken at half of it.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_notsent_lowat(Some(16 << 10));
+    /// assert_eq!(stream.notsent_lowat(), Some(16 << 10));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "TCP_NOTSENT_LOWAT")]
     pub fn set_notsent_lowat(&self, octets: Option<u32>) {
         self.set_option(|o| o.notsent_lowat = octets);
     }
 
+    /// Whether partial segments are held (`TCP_CORK`).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_cork(true);
+    /// assert_eq!(stream.cork(), true);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "TCP_CORK")]
+    pub fn cork(&self) -> bool {
+        self.option(|o| o.cork)
+    }
+
+    /// Which congestion control the connection uses (`TCP_CONGESTION`).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// assert_eq!(stream.congestion(), Algorithm::Cubic);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "TCP_CONGESTION")]
+    pub fn congestion(&self) -> Algorithm {
+        let stack = || self.net.handle.inspect(|s| s.config().tcp.congestion);
+        self.option(|o| o.congestion).unwrap_or_else(stack)
+    }
+
+    /// Changes the congestion control (`TCP_CONGESTION`). As on Linux, the window and the threshold
+    /// stay as they are.
+    ///
+    /// ```
+    /// # use tcp_async::{Algorithm, Net};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// # let _listener = net.listen("10.0.0.1:80").await?;
+    /// let stream = net.connect("10.0.0.1:80").await?;
+    /// stream.set_congestion(Algorithm::Reno);
+    /// assert_eq!(stream.info().congestion, "reno");
+    /// // By the name that Linux has for it:
+    /// stream.set_congestion("cubic".parse().expect("a known name"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "TCP_CONGESTION")]
+    pub fn set_congestion(&self, algorithm: Algorithm) {
+        self.set_option(|o| o.congestion = Some(algorithm));
+    }
+
+    /// What the peer's SYN said: its options and its window. Only of an accepted connection whose
+    /// listener keeps it ([`ListenOptions::save_syn`](crate::ListenOptions::save_syn),
+    /// [`TcpSocket::set_save_syn`](crate::TcpSocket::set_save_syn)), and not if it was opened by a
+    /// cookie. Linux hands out the packet itself, once; here it is there as long as the stream.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let socket = TcpSocket::new_v4()?;
+    /// socket.set_save_syn(true);
+    /// socket.bind("127.0.0.1:0".parse().expect("an address"))?;
+    /// let listener = socket.listen(128)?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (server, _) = listener.accept().await?;
+    /// let syn = server.saved_syn().expect("the listener keeps it");
+    /// assert!(syn.sack && syn.mss.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "TCP_SAVED_SYN")]
+    pub fn saved_syn(&self) -> Option<PeerSyn> {
+        self.cell.saved_syn()
+    }
+
     /// Holds partial segments until it is unset, at most 200 ms (`TCP_CORK`).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_cork(true);
+    /// assert_eq!(stream.cork(), true);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "TCP_CORK")]
     pub fn set_cork(&self, cork: bool) {
         self.set_option(|o| o.cork = cork);
     }
 
     /// The TTL or hop limit below which arriving packets are dropped; 0: none is (`IP_MINTTL`).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_min_ttl(255);
+    /// assert_eq!(stream.min_ttl(), 255);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn min_ttl(&self) -> u8 {
         self.option(|o| o.min_hop_limit)
     }
@@ -220,17 +615,56 @@ impl TcpStream {
     /// Drops packets that arrive with a smaller TTL or hop limit (`IP_MINTTL`,
     /// `IPV6_MINHOPCOUNT`). With 255 at both ends, and [`set_ttl(255)`](Self::set_ttl), only
     /// neighbours on the link can speak to this connection (RFC 5082).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_min_ttl(255);
+    /// assert_eq!(stream.min_ttl(), 255);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_min_ttl(&self, ttl: u8) {
         self.set_option(|o| o.min_hop_limit = ttl);
     }
 
     /// Traffic class: Diffserv field and ECN bits of our packets (MUST-48); the type of service
     /// of IPv4 (`IP_TOS`) and the traffic class of IPv6 (`IPV6_TCLASS`).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_traffic_class(0x10);
+    /// assert_eq!(stream.traffic_class(), 0x10);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn traffic_class(&self) -> u8 {
         self.option(|o| o.traffic_class)
     }
 
     /// Sets the traffic class of our packets from now on (MUST-48).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_traffic_class(0x10);
+    /// assert_eq!(stream.traffic_class(), 0x10);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_traffic_class(&self, class: u8) {
         self.set_option(|o| o.traffic_class = class);
     }

@@ -26,6 +26,24 @@ use crate::wait::Wait;
 /// Dropping it closes in the background: what was written is still delivered. If received text
 /// was not read, the connection is reset instead (RFC 9293 3.6.1), as on Linux. Dropping never
 /// waits; [`close`](Self::close) does, as long as [`set_linger`](Self::set_linger) says.
+///
+/// ```
+/// # use tcp_async::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+/// let (mut server, _) = listener.accept().await?;
+/// client.write_all(b"hello").await?;
+/// client.shutdown().await?;
+/// let mut text = String::new();
+/// server.read_to_string(&mut text).await?;
+/// assert_eq!(text, "hello");
+/// # Ok(())
+/// # }
+/// ```
 pub struct TcpStream {
     pub(crate) net: Net,
     pub(crate) cell: Arc<ConnCell>,
@@ -37,6 +55,17 @@ impl TcpStream {
     }
 
     /// Connects to `addr` over the ambient stack.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Net::connect`]; `Other` without an ambient stack (see [`Net::enter`]).
@@ -61,11 +90,35 @@ impl TcpStream {
     }
 
     /// The stack it belongs to.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// let other = stream.net().connect(listener.local_addr()?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn net(&self) -> &Net {
         &self.net
     }
 
     /// The address of this end.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// assert_eq!(stream.local_addr()?, peer.peer_addr()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -74,6 +127,18 @@ impl TcpStream {
     }
 
     /// The address of the peer.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `NotConnected` once the connection has failed.
@@ -87,6 +152,18 @@ impl TcpStream {
     /// Takes the pending error (`SO_ERROR`): a failure, or a soft error that the network reported
     /// (MUST-47).
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// assert!(stream.take_error()?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
@@ -94,6 +171,18 @@ impl TcpStream {
     }
 
     /// The state of the connection (RFC 9293 3.3.2).
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// assert_eq!(stream.state(), State::Established);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn state(&self) -> State {
         match self.cell.state() {
             // The quiet time belongs to a record of the stack, which outlives the connection.
@@ -103,22 +192,80 @@ impl TcpStream {
     }
 
     /// A snapshot in the manner of `tcp_info`, all spans of time counted up to now.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// let info = stream.info();
+    /// println!("{:?} round trip, {} octets in flight", info.rtt, info.in_flight);
+    /// assert_eq!(info.send_queue, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn info(&self) -> Info {
         self.cell.info_at(self.net.handle.now())
     }
 
     /// Gives the connection a name for tables; see [`Net::connections`]. Who accepts gets the
     /// listener's label to begin with.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.set_label("upstream 3");
+    /// assert_eq!(stream.label().as_deref(), Some("upstream 3"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_label(&self, label: impl Into<Arc<str>>) {
         self.cell.set_label(Some(label.into()));
     }
 
     /// The connection's name, if it has one.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// assert_eq!(stream.label(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn label(&self) -> Option<Arc<str>> {
         self.cell.label()
     }
 
     /// Polls for text without taking it; keeps the waker of the last task that called.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use std::future::poll_fn;
+    /// use tokio::io::ReadBuf;
+    ///
+    /// peer.try_write(b"hello")?;
+    /// let mut text = [0; 10];
+    /// let mut buf = ReadBuf::new(&mut text);
+    /// let n = poll_fn(|cx| stream.poll_peek(cx, &mut buf)).await?;
+    /// assert_eq!((n, buf.filled()), (5, &b"hello"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As reading.
@@ -135,6 +282,21 @@ impl TcpStream {
     }
 
     /// Reads without taking: the same text is there for the next read.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// peer.try_write(b"hello")?;
+    /// let mut text = [0; 10];
+    /// assert_eq!(stream.peek(&mut text).await?, 5);
+    /// assert_eq!(stream.try_read(&mut text)?, 5); // still there
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As reading.
@@ -154,6 +316,21 @@ impl TcpStream {
 
     /// Waits until one of the directions of `interest` is ready.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use tokio::io::Interest;
+    ///
+    /// let ready = stream.ready(Interest::READABLE | Interest::WRITABLE).await?;
+    /// assert!(ready.is_writable());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; a failure shows in the readiness, and in the next read or write.
     ///
@@ -166,6 +343,27 @@ impl TcpStream {
 
     /// Waits until there is something to read, the end, or an error.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// peer.try_write(b"hello")?;
+    /// let mut text = [0; 10];
+    /// loop {
+    ///     stream.readable().await?;
+    ///     match stream.try_read(&mut text) {
+    ///         Ok(n) => break assert_eq!(&text[..n], b"hello"),
+    ///         Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+    ///         Err(e) => return Err(e),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     ///
@@ -176,6 +374,19 @@ impl TcpStream {
     }
 
     /// Waits until there is room to write, or writing fails at once.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// stream.writable().await?;
+    /// assert_eq!(stream.try_write(b"hello")?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -188,6 +399,19 @@ impl TcpStream {
 
     /// Polls for read readiness; keeps the waker of the last task that called.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// peer.try_write(b"hello")?;
+    /// std::future::poll_fn(|cx| stream.poll_read_ready(cx)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -195,6 +419,18 @@ impl TcpStream {
     }
 
     /// Polls for write readiness; keeps the waker of the last task that called.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// std::future::poll_fn(|cx| stream.poll_write_ready(cx)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -204,6 +440,21 @@ impl TcpStream {
 
     /// Reads what is there now.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use std::io::ErrorKind;
+    ///
+    /// let nothing = stream.try_read(&mut [0; 10]).expect_err("nothing has come");
+    /// assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `WouldBlock` if nothing is there; otherwise as reading.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
@@ -211,6 +462,24 @@ impl TcpStream {
     }
 
     /// Reads what is there now into several buffers.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use std::io::IoSliceMut;
+    ///
+    /// peer.try_write(b"hello")?;
+    /// stream.readable().await?;
+    /// let (mut head, mut tail) = ([0; 2], [0; 10]);
+    /// let n = stream.try_read_vectored(&mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut tail)])?;
+    /// assert_eq!((n, &head, &tail[..3]), (5, b"he", &b"llo"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`try_read`](Self::try_read).
@@ -236,6 +505,22 @@ impl TcpStream {
     /// Reads what is there now into a growing buffer, at most as much as it has room for without
     /// growing; a `Vec` that is full grows first.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// peer.try_write(b"hello")?;
+    /// stream.readable().await?;
+    /// let mut text = Vec::with_capacity(100);
+    /// stream.try_read_buf(&mut text)?;
+    /// assert_eq!(text, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
@@ -247,6 +532,18 @@ impl TcpStream {
 
     /// Writes as much as there is room for now.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// assert_eq!(stream.try_write(b"hello")?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `WouldBlock` without room; otherwise as writing.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
@@ -254,6 +551,20 @@ impl TcpStream {
     }
 
     /// Writes as much of several buffers as there is room for now.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use std::io::IoSlice;
+    ///
+    /// assert_eq!(stream.try_write_vectored(&[IoSlice::new(b"he"), IoSlice::new(b"llo")])?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`try_write`](Self::try_write).
@@ -264,6 +575,21 @@ impl TcpStream {
 
     /// Runs `f`, which does its own input or output on this stream. If it returns `WouldBlock`, the
     /// stream counts as not ready until the next event.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use tokio::io::Interest;
+    ///
+    /// let n = stream.try_io(Interest::WRITABLE, || stream.try_write(b"hello"))?;
+    /// assert_eq!(n, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `WouldBlock` if the stream is not ready; otherwise what `f` returns.
@@ -288,6 +614,23 @@ impl TcpStream {
     /// until it returns something else than `WouldBlock`; each time after that it waits for an
     /// event.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use tokio::io::Interest;
+    ///
+    /// peer.try_write(b"hello")?;
+    /// let mut text = [0; 10];
+    /// let n = stream.async_io(Interest::READABLE, || stream.try_read(&mut text)).await?;
+    /// assert_eq!(&text[..n], b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What `f` returns.
     pub async fn async_io<R>(
@@ -310,16 +653,51 @@ impl TcpStream {
     }
 
     /// Borrowed halves; see `tokio::net::TcpStream::split`.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// let (mut read, mut write) = stream.split();
+    /// // Copies until the peer closes, in both directions of one stream.
+    /// let echo = tokio::io::copy(&mut read, &mut write);
+    /// drop(peer);
+    /// echo.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         (ReadHalf(&*self), WriteHalf(&*self))
     }
 
     /// Owned halves; dropping the write half closes our direction.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut peer, _) = listener.accept().await?;
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// let (mut read, mut write) = stream.into_split();
+    /// let writer = tokio::spawn(async move { write.write_all(b"hello").await });
+    /// writer.await??; // dropping the half has closed the direction
+    /// let mut text = Vec::new();
+    /// peer.read_to_end(&mut text).await?;
+    /// assert_eq!(text, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         crate::split::into_split(self)
     }
 
-    fn poll_io<R>(
+    pub(crate) fn poll_io<R>(
         &self,
         cx: &mut Context<'_>,
         interest: CellInterest,
@@ -379,6 +757,8 @@ pub(crate) fn cell_interest(i: Interest) -> CellInterest {
     add(i.is_readable(), CellInterest::READABLE);
     add(i.is_writable(), CellInterest::WRITABLE);
     add(i.is_error(), CellInterest::ERROR);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    add(i.is_priority(), CellInterest::PRIORITY);
     all.unwrap_or(CellInterest::READABLE)
 }
 
@@ -394,6 +774,8 @@ pub(crate) fn tokio_ready(r: Readiness) -> Ready {
     add(Readiness::READ_CLOSED, Ready::READ_CLOSED);
     add(Readiness::WRITE_CLOSED, Ready::WRITE_CLOSED);
     add(Readiness::ERROR, Ready::ERROR);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    add(Readiness::PRIORITY, Ready::PRIORITY);
     all
 }
 

@@ -4,6 +4,8 @@
 
 mod path_mtu;
 
+use core::fmt;
+use core::str::FromStr;
 use core::time::Duration;
 
 use crate::memory::GUARANTEED;
@@ -19,6 +21,38 @@ pub enum Algorithm {
     #[default]
     Cubic,
 }
+
+impl Algorithm {
+    /// The name that Linux has for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Algorithm::Reno => "reno",
+            Algorithm::Cubic => "cubic",
+        }
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    /// By the name that Linux has for it, as in `TCP_CONGESTION`.
+    fn from_str(name: &str) -> Result<Algorithm, UnknownAlgorithm> {
+        let all = [Algorithm::Reno, Algorithm::Cubic];
+        all.into_iter().find(|a| a.name() == name).ok_or(UnknownAlgorithm)
+    }
+}
+
+/// No built-in congestion control has this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownAlgorithm;
+
+impl fmt::Display for UnknownAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown congestion control")
+    }
+}
+
+impl core::error::Error for UnknownAlgorithm {}
 
 /// How far a buffer may grow: it starts at `initial` and is auto-tuned up to `max`, in octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -259,6 +293,9 @@ pub struct SocketOptions {
     /// Fixed receive buffer limit in octets, from 1 KiB to 1 GiB; none: auto-tuned.
     #[doc(alias = "SO_RCVBUF")]
     pub receive_buffer: Option<usize>,
+    /// Congestion control; none: [`TcpConfig::congestion`].
+    #[doc(alias = "TCP_CONGESTION")]
+    pub congestion: Option<Algorithm>,
     /// TTL or hop limit of our packets (MUST-49). Linux: 64.
     pub hop_limit: u8,
     /// Packets that arrive with a smaller TTL or hop limit are dropped (`IP_MINTTL`; the security
@@ -293,6 +330,7 @@ impl Default for SocketOptions {
             send_buffer: None,
             notsent_lowat: None,
             receive_buffer: None,
+            congestion: None,
             hop_limit: 64,
             min_hop_limit: 0,
             traffic_class: 0,

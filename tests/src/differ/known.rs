@@ -89,7 +89,7 @@ pub static KNOWN: [Known; 38] = [
     known("shrunk-window", "RFC 9293 3.8.6", true, shrunk_window),
     known("what-is-lost", "RFC 6675 4, RFC 8985 6.2", false, what_is_lost),
     known("how-much-is-sent", "RFC 9293 3.8.6.2.1, RFC 5681 3.1", false, how_much_is_sent),
-    known("urgent", "RFC 6093 6", false, urgent),
+    known("urgent-zero", "RFC 9293 3.8.5", false, urgent_zero),
 ];
 
 pub(super) fn explain(met: &Met<'_>) -> Option<&'static Known> {
@@ -441,9 +441,10 @@ fn abort_behind_fin(m: &Met<'_>) -> bool {
         && m.alike()
 }
 
-/// Linux has an urgent mode.
-fn urgent(m: &Met<'_>) -> bool {
-    let urgent = |s: &Step| matches!(s, Step::Say(s) if s.flags.contains(Flags::URG));
-    let read = matches!(m.step(), Step::Do(Call::Read(_)));
-    urgent(m.step()) || read && m.earlier().any(urgent)
+/// An urgent pointer of zero ends in front of its segment; Linux takes it for the first octet. It
+/// shows in where a read stops.
+fn urgent_zero(m: &Met<'_>) -> bool {
+    let zero =
+        |s: &Step| matches!(s, Step::Say(s) if s.flags.contains(Flags::URG) && s.urgent == 0);
+    matches!(m.step(), Step::Do(Call::Read(_))) && m.earlier().any(zero)
 }

@@ -6,10 +6,11 @@
 mod tests;
 
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{Deref, DerefMut, Range};
+
+use bytes::Bytes;
 
 use super::assembler::{Assembler, SeqRange};
 use crate::seq::SeqNum;
@@ -19,6 +20,9 @@ pub const MAX_CAPACITY: usize = 1 << 30;
 
 /// The least octets of a ring: a request or an answer of common size in one allocation.
 const MIN_CAPACITY: usize = 2048;
+
+/// Below this many octets a copy costs less than a new ring.
+const LEAST_HANDED_OVER: usize = 16 * 1024;
 
 /// What [`ReceiveBuffer::insert`] did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -168,6 +172,23 @@ impl ReceiveBuffer {
         }
     }
 
+    /// Hands out everything readable without a copy, together with the ring it lies in; a new ring
+    /// of the same size takes its place, or none.
+    ///
+    /// None if a copy is better: of little text, or of text that fills less than half of the ring,
+    /// all of which it would keep; or if the text runs over the ring's end, or a gap follows it.
+    pub fn hand_over(&mut self, replace: bool) -> Option<Bytes> {
+        let (size, text) = (self.capacity(), self.ring.head..self.ring.head + self.readable);
+        let worth = self.readable >= LEAST_HANDED_OVER && self.readable >= size / 2;
+        if !worth || text.end > size || !self.beyond.is_empty() {
+            return None;
+        }
+        let next = if replace { Ring::with_room(size) } else { Ring::default() };
+        let ring = core::mem::replace(&mut self.ring, next);
+        self.readable = 0;
+        Some(Bytes::from(ring.bytes).slice(text))
+    }
+
     /// Octets of memory held: the whole ring and the table of ranges.
     pub fn memory(&self) -> usize {
         self.ring.bytes.capacity() + self.beyond.allocated()
@@ -176,7 +197,7 @@ impl ReceiveBuffer {
     /// Octets that the ring holds without growing, from the first readable one on.
     #[inline]
     pub fn capacity(&self) -> usize {
-        self.ring.bytes.len()
+        self.ring.size()
     }
 
     /// The octets of a ring that has grown to hold `needed`.
@@ -269,30 +290,57 @@ impl DerefMut for Beyond {
     }
 }
 
-/// Bytes at offsets from a head that moves. The length is zero or a power of two.
-#[derive(Clone, Default)]
+/// Bytes at offsets from a head that moves. The size is zero or a power of two; memory that was
+/// never written to is not touched, and lies behind `bytes`.
+#[derive(Default)]
 struct Ring {
     bytes: Vec<u8>,
     head: usize,
 }
 
+impl Clone for Ring {
+    fn clone(&self) -> Ring {
+        let mut ring = Ring::with_room(self.size());
+        ring.bytes.extend_from_slice(&self.bytes);
+        ring.head = self.head;
+        ring
+    }
+}
+
 impl Ring {
+    fn with_room(size: usize) -> Ring {
+        Ring { bytes: Vec::with_capacity(size), head: 0 }
+    }
+
+    #[inline]
+    fn size(&self) -> usize {
+        // The allocator may have given more than was asked for.
+        self.bytes.capacity().checked_ilog2().map_or(0, |bits| 1 << bits)
+    }
+
     /// Makes room for `needed` octets from the head on, keeping the first `used` in place.
     #[inline]
     fn reserve(&mut self, used: usize, needed: usize) {
-        if needed > self.bytes.len() {
+        if needed > self.size() {
             self.grow(used, needed);
         }
     }
 
     #[cold]
     fn grow(&mut self, used: usize, needed: usize) {
-        // Zeroed memory of this size comes from the allocator as such, without a pass over it.
-        let mut bytes = vec![0; ReceiveBuffer::ring_size(needed)];
-        let (a, b) = self.slices(0, used);
-        bytes[..a.len()].copy_from_slice(a);
-        bytes[a.len()..used].copy_from_slice(b);
-        *self = Ring { bytes, head: 0 };
+        let mut next = Ring::with_room(ReceiveBuffer::ring_size(needed));
+        let (a, b) = self.split(0, used);
+        let (end_of_a, a, b) = (a.len(), self.written(a), self.written(b));
+        next.bytes.extend_from_slice(a);
+        next.bytes.resize(end_of_a, 0);
+        next.bytes.extend_from_slice(b);
+        *self = next;
+    }
+
+    /// Of a range, what was ever written to: a gap need not be.
+    fn written(&self, range: Range<usize>) -> &[u8] {
+        let end = self.bytes.len();
+        &self.bytes[range.start.min(end)..range.end.min(end)]
     }
 
     /// Writes `data` at `offset` from the head; `reserve` has made the room.
@@ -300,8 +348,22 @@ impl Ring {
     fn write(&mut self, offset: usize, data: &[u8]) {
         let (first, second) = self.split(offset, data.len());
         let (a, b) = data.split_at(first.len());
-        self.bytes[first].copy_from_slice(a);
-        self.bytes[second].copy_from_slice(b);
+        self.put(first.start, a);
+        self.put(second.start, b);
+    }
+
+    /// Writes `data` at a place, in memory that the ring has.
+    #[inline]
+    fn put(&mut self, at: usize, data: &[u8]) {
+        if data.is_empty() {
+            return;
+        }
+        if at > self.bytes.len() {
+            self.bytes.resize(at, 0);
+        }
+        let (over, beyond) = data.split_at(data.len().min(self.bytes.len() - at));
+        self.bytes[at..at + over.len()].copy_from_slice(over);
+        self.bytes.extend_from_slice(beyond);
     }
 
     #[inline]
@@ -315,7 +377,7 @@ impl Ring {
     #[inline]
     fn split(&self, offset: usize, len: usize) -> (Range<usize>, Range<usize>) {
         let at = self.place(offset);
-        let first = len.min(self.bytes.len() - at);
+        let first = len.min(self.size() - at);
         (at..at + first, 0..len - first)
     }
 
@@ -327,6 +389,6 @@ impl Ring {
     #[inline]
     fn place(&self, offset: usize) -> usize {
         // A ring without memory has one place, zero, for slices of no octets.
-        (self.head + offset) & self.bytes.len().saturating_sub(1)
+        (self.head + offset) & self.size().saturating_sub(1)
     }
 }

@@ -56,6 +56,15 @@ impl Cubic {
         Cubic { window: Window::new(mss, window), w_max: 0, prior: 0, epoch: None }
     }
 
+    /// Takes over from another controller.
+    pub(super) fn after(window: Window) -> Cubic {
+        Cubic { window, w_max: 0, prior: 0, epoch: None }
+    }
+
+    pub(super) fn into_window(self) -> Window {
+        self.window
+    }
+
     /// RFC 9438 4.2 to 4.5.
     fn avoid_congestion(&mut self, ack: &Ack, credit: u32) {
         let Cubic { window, w_max, prior, epoch } = self;

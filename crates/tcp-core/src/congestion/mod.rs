@@ -92,6 +92,22 @@ impl Congestion {
     }
 }
 
+impl Congestion {
+    /// Another algorithm takes over, with the window and threshold as they are; as on Linux.
+    pub fn change(&mut self, to: Algorithm, mss: u32) {
+        let (cwnd, threshold) = (self.window(), self.slow_start_threshold());
+        let window = match core::mem::replace(self, Congestion::new(to, mss)) {
+            Congestion::Reno(c) => c.into_window(),
+            Congestion::Cubic(c) => c.into_window(),
+            Congestion::Custom(_) => Window { ssthresh: threshold, ..Window::new(mss, cwnd) },
+        };
+        *self = match to {
+            Algorithm::Reno => Congestion::Reno(Reno::after(window)),
+            Algorithm::Cubic => Congestion::Cubic(Cubic::after(window)),
+        };
+    }
+}
+
 /// A controller of the user's can't be copied: the copy is Reno with the same window.
 #[cfg(feature = "explore")]
 impl Clone for Congestion {

@@ -19,6 +19,15 @@ impl Reno {
         Reno { window: Window::new(mss, window), credit: 0 }
     }
 
+    /// Takes over from another controller.
+    pub(super) fn after(window: Window) -> Reno {
+        Reno { window, credit: 0 }
+    }
+
+    pub(super) fn into_window(self) -> Window {
+        self.window
+    }
+
     /// RFC 5681 3.1 equation 4, without the floor.
     fn half(&self, in_flight: u32) -> u32 {
         self.window.loaded(in_flight) / 2

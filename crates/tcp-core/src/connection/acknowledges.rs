@@ -63,6 +63,7 @@ impl Connection {
         self.note_path_progress(ack);
         // Keeps up, so that it is never 2^31 behind and taken for something ahead.
         self.snd.small_end = self.snd.small_end.max(ack);
+        self.snd.up = self.snd.up.max(ack);
         self.attempts = 0;
         self.probes = 0;
         self.probe_backoff = 0;
@@ -156,7 +157,7 @@ impl Connection {
         if self.snd.wnd == 0 {
             // MUST-37, SHLD-17: a peer that answers is alive, however long its window is closed.
             // An orphan is kept for progress only: nobody is left who could wait.
-            if self.reader == Reader::Here {
+            if self.reader != Reader::Gone {
                 self.attempts = 0;
             }
         }

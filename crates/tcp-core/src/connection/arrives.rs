@@ -50,10 +50,11 @@ impl Connection {
         self.check_reset(now, &inside)?;
         self.check_syn(now, &inside)?;
         self.last_received = now;
-        if self.reader == Reader::Here {
+        if self.reader != Reader::Gone {
             self.probes = 0;
         }
         self.check_ack(now, &inside)?;
+        self.take_urgent(seg);
         self.accept_text(now, &inside, size)?;
         self.accept_fin(now, &inside);
         Continue(())

@@ -38,6 +38,7 @@ impl Connection {
             probe_backoff,
             retransmit_first,
             uncorked,
+            urgent_untold,
             opened_at,
             // What does not change, what the list above excludes, and history.
             tuple: _,
@@ -59,7 +60,7 @@ impl Connection {
             ledger: _,
         } = self;
         (phase, negotiated, owed, probe, soft_error, reader).hash(h);
-        (attempts, probes, probe_backoff, retransmit_first, uncorked).hash(h);
+        (attempts, probes, probe_backoff, retransmit_first, uncorked, urgent_untold).hash(h);
         let opening = matches!(phase, Phase::SynSent | Phase::SynReceived);
         now.filter(|_| opening).map(|now| now.since(*opened_at)).hash(h);
         snd.canonical(now, h);
@@ -90,6 +91,7 @@ impl SendSpace {
             shift,
             peer_mss,
             path,
+            up,
             buffer,
             buffer_start,
             fin_queued,
@@ -100,16 +102,21 @@ impl SendSpace {
         (una, nxt, iss, wnd, max_wnd, wl1, wl2, shift, peer_mss).hash(h);
         path.canonical(now, h);
         (buffer.len(), buffer_start, fin_queued, small_end).hash(h);
+        // Behind SND.UNA it is history.
+        up.after(*una).then_some(up).hash(h);
     }
 }
 
 impl ReceiveSpace {
     fn canonical<H: Hasher>(&self, h: &mut H) {
         // Tuning is history: it does nothing, or changes `limit`.
-        let ReceiveSpace { nxt, irs, edge, shift, buffer, fin, limit, segment_size, ack, .. } =
-            self;
+        let ReceiveSpace {
+            nxt, irs, up, edge, shift, buffer, fin, limit, segment_size, ack, ..
+        } = self;
         (nxt, irs, edge, shift, fin, limit, segment_size, ack).hash(h);
         buffer.readable().hash(h);
+        // Behind what was read it is history.
+        up.after(self.read_seq()).then_some(up).hash(h);
         for r in buffer.sack_ranges().most_recent_first() {
             (r.start, r.end).hash(h);
         }

@@ -16,6 +16,7 @@ mod plan;
 mod timeouts;
 mod timers;
 mod transmit;
+mod urgent;
 mod user;
 
 #[cfg(test)]
@@ -95,6 +96,8 @@ pub struct Connection {
     retransmit_first: bool,
     /// The cork's 200 ms are over.
     uncorked: bool,
+    /// The peer has not been told where urgent text ends.
+    urgent_untold: bool,
     /// A writer found no memory.
     awaits_memory: bool,
     /// What the buffers hold of the stack's memory.
@@ -145,6 +148,8 @@ enum Probe {
 enum Reader {
     /// The application holds the connection.
     Here,
+    /// It holds it, and has said that it wants to read no more.
+    Shut,
     /// It has closed: the connection finishes on its own, and new text is answered by a reset
     /// (SHLD-3).
     Gone,
@@ -163,7 +168,7 @@ pub enum Verdict {
 
 /// What the application may want to know since the last [`Connection::take_events`]; a set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Events(u8);
+pub struct Events(u16);
 
 impl Events {
     /// No event.
@@ -184,6 +189,8 @@ impl Events {
     pub const SOFT_ERROR: Events = Events(64);
     /// Our FIN is acknowledged, and so is all that was written before it.
     pub const DELIVERED: Events = Events(128);
+    /// There is urgent text ahead of what was read, and its end has moved on (MUST-32).
+    pub const URGENT: Events = Events(256);
 
     /// Whether all of `other` are in the set.
     pub const fn contains(self, other: Events) -> bool {
@@ -249,7 +256,10 @@ impl Connection {
             snd,
             rcv,
             recovery,
-            congestion: Congestion::new(config.congestion, mss),
+            congestion: Congestion::new(
+                config.options.congestion.unwrap_or(config.congestion),
+                mss,
+            ),
             timers: Timers::new(),
             // The application may have written zero for "none".
             own_options: (config.options.user_timeout == Some(Duration::ZERO))
@@ -267,6 +277,7 @@ impl Connection {
             probe_backoff: 0,
             retransmit_first: false,
             uncorked: false,
+            urgent_untold: false,
             awaits_memory: false,
             account: Account::default(),
             opened_at: now,

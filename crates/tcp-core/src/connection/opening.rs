@@ -154,7 +154,7 @@ impl Connection {
     /// begins at 3 s, until the first measurement (RFC 6298 5.7).
     fn begin_slowly(&mut self) {
         let mss = self.mss();
-        self.congestion = Congestion::with_window(self.config.congestion, mss, mss);
+        self.congestion = Congestion::with_window(self.algorithm(), mss, mss);
         self.recovery.rto_mut().on_syn_timed_out();
     }
 
@@ -188,7 +188,7 @@ impl Connection {
         self.negotiated = Negotiated { sack, timestamps, window_scaling: scaling };
         let mss = self.mss();
         // RFC 6928 2: the initial window follows from the negotiated MSS.
-        self.congestion = Congestion::new(self.config.congestion, mss);
+        self.congestion = Congestion::new(self.algorithm(), mss);
         self.rcv.segment_size = mss;
         self.begin_path_mtu();
     }

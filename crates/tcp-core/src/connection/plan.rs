@@ -26,6 +26,8 @@ crate::labels! {
         Ack,
         /// An ACK that asks the peer to prove itself, or answers an unacceptable segment.
         ChallengeAck => "TcpExtTCPChallengeACK",
+        /// An ACK that tells where urgent text ends, which can't go yet (RFC 9293 3.8.5).
+        Urgent,
         /// A zero-window probe.
         WindowProbe => "TcpExtTCPWinProbe",
         /// A keepalive probe.
@@ -96,6 +98,9 @@ impl Connection {
             Ok(p) => return Ok(p),
             Err(hold) => hold,
         };
+        if self.urgent_untold && self.snd.has_unsent_urgent() {
+            return Ok(Plan::bare(SendReason::Urgent, self.snd.nxt, Flags::ACK));
+        }
         if let Some(p) = self.plan_probe() {
             return Ok(p);
         }
@@ -113,8 +118,8 @@ impl Connection {
         }
         let most =
             if self.retransmit_first { mss.max(room - room % mss) } else { room - room % mss };
-        let most = most.min(self.max_payload(limits, mss));
         let seq = start.max(self.snd.buffer_start);
+        let most = most.min(self.max_payload(limits, mss, seq));
         let text_end = self.snd.end();
         let text = if seq.before(text_end) { text_end.distance_from(seq) } else { 0 };
         let range = (start + len).distance_from(seq);
@@ -146,17 +151,19 @@ impl Connection {
             return probe;
         }
         let mss = self.mss_now();
+        // As on Linux, urgent text waits neither for Nagle's ACK nor for the cork.
+        let now = fin_unsent || s.has_unsent_urgent();
         let offer = Offer {
             unsent: s.unsent(),
             window_room: s.window_room(),
             cwnd_room: self.cwnd_room_for_new(),
             outstanding: s.outstanding(),
             mss,
-            max_payload: self.max_payload(limits, mss),
+            max_payload: self.max_payload(limits, mss, s.nxt),
             max_wnd: s.max_wnd,
             small_in_flight: s.small_end.after(s.una),
-            nodelay: self.options().nodelay || fin_unsent || self.probe == Some(Probe::Window),
-            cork: self.options().cork && !self.uncorked && !fin_unsent,
+            nodelay: self.options().nodelay || now || self.probe == Some(Probe::Window),
+            cork: self.options().cork && !self.uncorked && !now,
         };
         let len = match offer.decide() {
             Ok(_) if !self.recovery.can_note() => return Err(Hold::Memory),
@@ -226,8 +233,13 @@ impl Connection {
         self.snd.mss(ip_header_len(&self.tuple), options)
     }
 
-    /// The most payload one packet to the device may carry.
-    fn max_payload(&self, limits: &Limits, mss: u32) -> u32 {
+    /// The most payload one packet to the device may carry, from `seq` on. The device repeats the
+    /// header on each segment that it cuts: an urgent pointer, which counts from the segment, would
+    /// be wrong on all but the first.
+    fn max_payload(&self, limits: &Limits, mss: u32, seq: SeqNum) -> u32 {
+        if self.snd.urgent_pointer(seq).is_some() {
+            return mss;
+        }
         let headers = ip_header_len(&self.tuple) + 60;
         let room = limits.segmentation.saturating_sub(headers);
         (room - room % mss).max(mss)

@@ -102,6 +102,8 @@ impl Connection {
         self.probes += 1;
         self.probe_backoff = (self.probe_backoff + 1).min(16);
         self.probe = Some(Probe::Window);
+        // The probe is not acceptable on purpose: what it says of urgent text is not heard.
+        self.urgent_untold = self.snd.has_unsent_urgent();
     }
 
     /// Turns keepalive on, if the application asked for it (MAY-5).

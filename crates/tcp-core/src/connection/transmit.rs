@@ -92,15 +92,17 @@ impl Connection {
         if plan.reason != SendReason::Reset {
             self.note_window(window);
         }
+        let mut flags = plan.flags;
+        let urgent = self.mark_urgent(plan.seq, &mut flags);
         let segment = Segment {
             src_port: self.tuple.local.port,
             dst_port: self.tuple.remote.port,
             seq: plan.seq,
             // A reset or ACK of a connection in SYN-SENT has nothing to acknowledge.
             ack: if acks { self.rcv.nxt } else { Default::default() },
-            flags: plan.flags,
+            flags,
             window,
-            urgent: 0,
+            urgent,
             options: self.options_for(now, plan),
             payload: &[],
         };
@@ -182,7 +184,7 @@ impl Connection {
         self.segments_out += plan.segments();
         self.note_ack_sent(plan);
         match plan.reason {
-            SendReason::Ack | SendReason::ChallengeAck => {}
+            SendReason::Ack | SendReason::ChallengeAck | SendReason::Urgent => {}
             SendReason::Reset => self.owed = Owed::Nothing,
             SendReason::WindowProbe | SendReason::KeepaliveProbe => self.probe = None,
             _ => self.commit_sequence(now, plan),

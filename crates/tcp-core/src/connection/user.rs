@@ -3,12 +3,12 @@
 
 use alloc::boxed::Box;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::{Connection, End, Events, Happening, Phase, Reader, State, Timer};
 use crate::Instant;
-use crate::buffer::LEAST_REFERENCE;
-use crate::config::{Linger, SocketOptions, buffer_limit};
+use crate::buffer::{CHUNK, LEAST_REFERENCE};
+use crate::config::{Algorithm, Linger, SocketOptions, buffer_limit};
 use crate::error::{Unreachable, UserError};
 
 /// How long a cork may hold a partial segment (MUST-60); Linux: 200 ms.
@@ -27,14 +27,16 @@ impl Connection {
         self.after_write(now, n, data.len())
     }
 
-    /// Like [`write`](Self::write), but by reference: nothing is copied. Takes a prefix of `data`
+    /// Like [`write`](Self::write), but by reference: nothing is copied, unless `data` is short, or
+    /// the only part in use of an allocation more than twice its length. Takes a prefix of `data`
     /// and leaves the rest.
     ///
     /// # Errors
     /// As [`write`](Self::write).
     pub fn write_bytes(&mut self, now: Instant, data: &mut Bytes) -> Result<usize, UserError> {
         let n = self.take_room(data.len())?;
-        let by_reference = if n < LEAST_REFERENCE { 0 } else { self.affordable_reference(n) };
+        let copy = n < LEAST_REFERENCE || is_mostly_unused(data);
+        let by_reference = if copy { 0 } else { self.affordable_reference(n) };
         let n = if by_reference < LEAST_REFERENCE {
             let n = self.write_affordable(&data[..n]);
             data.advance(n);
@@ -113,14 +115,16 @@ impl Connection {
     }
 
     /// Reads what has arrived in order (RFC 9293 3.10.3); 0 means that the peer has closed.
-    /// Text received before a failure is handed out before the failure is.
+    /// Text received before a failure is handed out before the failure is. In front of the last
+    /// urgent octet a read stops (see [`is_at_mark`](Self::is_at_mark)).
     ///
     /// # Errors
     /// `WouldBlock` if nothing is there yet, `NotConnected` before the connection is established,
     /// `Ended` after a failure.
     pub fn read(&mut self, now: Instant, out: &mut [u8]) -> Result<usize, UserError> {
         self.check_readable(out.len())?;
-        let n = self.rcv.buffer.read(out);
+        let most = out.len().min(self.readable_before_mark());
+        let n = self.rcv.buffer.read(&mut out[..most]);
         self.after_read(now, n);
         Ok(n)
     }
@@ -137,6 +141,7 @@ impl Connection {
         take: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, UserError> {
         self.check_readable(max)?;
+        let max = max.min(self.readable_before_mark());
         let (a, b) = self.rcv.buffer.as_slices();
         let a = &a[..a.len().min(max)];
         let b = &b[..b.len().min(max - a.len())];
@@ -151,17 +156,44 @@ impl Connection {
         Ok(n)
     }
 
+    /// Like [`read`](Self::read), but hands out the octets themselves: the whole ring, if the text
+    /// fills most of it, else a copy. What is handed out is the application's memory; it is never
+    /// more than twice its length. Empty is the end, or a `max` of 0.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_bytes(&mut self, now: Instant, max: usize) -> Result<Bytes, UserError> {
+        self.check_readable(max)?;
+        let n = max.min(self.readable_before_mark());
+        let replace = self.may_tune() && !self.rcv.fin_received();
+        let whole = n == self.rcv.buffer.readable();
+        let whole_ring = if whole { self.rcv.buffer.hand_over(replace) } else { None };
+        let text = whole_ring.unwrap_or_else(|| self.copy_out(n));
+        self.after_read(now, n);
+        Ok(text)
+    }
+
+    fn copy_out(&mut self, n: usize) -> Bytes {
+        let (a, b) = self.rcv.buffer.as_slices();
+        let mut text = BytesMut::with_capacity(n);
+        text.extend_from_slice(&a[..a.len().min(n)]);
+        text.extend_from_slice(&b[..n - a.len().min(n)]);
+        self.rcv.buffer.consume(n);
+        text.freeze()
+    }
+
     /// Like [`read`](Self::read), but leaves the text where it is.
     ///
     /// # Errors
     /// As [`read`](Self::read).
     pub fn peek(&self, out: &mut [u8]) -> Result<usize, UserError> {
         self.check_readable(out.len())?;
-        Ok(self.rcv.buffer.peek(out))
+        let most = out.len().min(self.readable_before_mark());
+        Ok(self.rcv.buffer.peek(&mut out[..most]))
     }
 
-    /// What can be read, without a copy, as the two parts of the ring; then
-    /// [`consume`](Self::consume).
+    /// What can be read, without a copy, as the two parts of the ring, over the mark of urgent text;
+    /// then [`consume`](Self::consume).
     pub fn readable_slices(&self) -> (&[u8], &[u8]) {
         self.rcv.buffer.as_slices()
     }
@@ -192,7 +224,7 @@ impl Connection {
             // MUST-12: an orderly end reads as 0 octets, anything else as its error.
             Phase::Ended(End::Closed) => Ok(()),
             Phase::Ended(e) => Err(UserError::Ended(e)),
-            Phase::Synchronized(_) if wanted == 0 => Ok(()),
+            Phase::Synchronized(_) if wanted == 0 || self.reader == Reader::Shut => Ok(()),
             Phase::Synchronized(_) => Err(UserError::WouldBlock),
         }
     }
@@ -205,6 +237,31 @@ impl Connection {
     /// The peer has closed its direction: what is left to read ends.
     pub fn peer_closed(&self) -> bool {
         self.rcv.fin_received()
+    }
+
+    /// The application wants to read no more (`SHUT_RD`): a read that would wait finds the end
+    /// instead. As on Linux the peer is not told, and text that comes nevertheless is acknowledged
+    /// and can be read, until the window is full.
+    ///
+    /// # Errors
+    /// `NotConnected` before the connection is established, `Ended` after a failure.
+    pub fn shutdown_read(&mut self) -> Result<(), UserError> {
+        match self.phase {
+            Phase::SynSent | Phase::SynReceived => return Err(UserError::NotConnected),
+            Phase::Ended(End::Closed) => return Ok(()),
+            Phase::Ended(e) => return Err(UserError::Ended(e)),
+            Phase::Synchronized(_) => {}
+        }
+        if self.reader == Reader::Here {
+            self.reader = Reader::Shut;
+            self.notify(Events::READABLE);
+        }
+        Ok(())
+    }
+
+    /// [`shutdown_read`](Self::shutdown_read) was called.
+    pub fn read_shut(&self) -> bool {
+        self.reader == Reader::Shut
     }
 
     /// The peer has acknowledged our FIN and all that was written before it.
@@ -221,6 +278,7 @@ impl Connection {
         if n == 0 {
             return;
         }
+        self.rcv.pass_urgent();
         if self.options().receive_buffer.is_none() && self.may_tune() {
             let rtt = self.recovery.rtt().smoothed().unwrap_or_default();
             self.rcv.tune(now, rtt, self.config.receive_buffer);
@@ -332,6 +390,11 @@ impl Connection {
         self.own_options.as_deref().unwrap_or(&self.config.options)
     }
 
+    /// Which congestion control the connection uses, or will once it is established.
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.options().congestion.unwrap_or(self.config.congestion)
+    }
+
     /// Changes options; the change takes effect at once.
     pub fn set_options(&mut self, now: Instant, change: impl FnOnce(&mut SocketOptions)) {
         let was = self.options().clone();
@@ -346,6 +409,10 @@ impl Connection {
         }
         if o.quickack && !was.quickack && self.rcv.ack.due() != crate::receive::Due::No {
             self.rcv.ack.now();
+        }
+        if o.congestion != was.congestion {
+            let mss = self.mss();
+            self.congestion.change(self.algorithm(), mss);
         }
         if let Some(n) = o.send_buffer {
             self.snd.limit = buffer_limit(n);
@@ -399,5 +466,25 @@ impl Connection {
 
     pub(super) fn arm_cork(&mut self, now: Instant) {
         self.timers.set_if_idle(Timer::Cork, now + CORK_CEILING);
+    }
+}
+
+/// Whether `data` is the only part in use of an allocation more than twice its length: a reference
+/// would keep memory that nobody accounts for. Whoever holds other parts keeps it anyway, and long
+/// parts are worth it.
+fn is_mostly_unused(data: &mut Bytes) -> bool {
+    if data.len() > CHUNK / 2 || !data.is_unique() {
+        return false;
+    }
+    match core::mem::take(data).try_into_mut() {
+        Ok(own) => {
+            let unused = own.capacity() > 2 * own.len();
+            *data = own.freeze();
+            unused
+        }
+        Err(shared) => {
+            *data = shared;
+            false
+        }
     }
 }

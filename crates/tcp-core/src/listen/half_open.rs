@@ -184,6 +184,12 @@ impl HalfOpen {
         now.map(|now| (now.since(self.sent_at), self.deadline.since(now))).hash(h);
     }
 
+    /// What the peer's SYN said; nothing is known of it if a cookie made the record, which holds only
+    /// what fits.
+    pub fn saved_syn(&self) -> Option<PeerSyn> {
+        (!self.from_cookie).then_some(self.peer)
+    }
+
     /// Octets of SYN text that the record keeps.
     pub fn early_len(&self) -> usize {
         self.early.as_ref().map_or(0, |e| e.text.len())

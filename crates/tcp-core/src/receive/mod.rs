@@ -20,6 +20,9 @@ pub(crate) struct ReceiveSpace {
     pub(crate) nxt: SeqNum,
     /// IRS.
     pub(crate) irs: SeqNum,
+    /// RCV.UP: one past the last urgent octet; nothing is urgent unless it is ahead of what was
+    /// read.
+    pub(crate) up: SeqNum,
     /// RCV.NXT + RCV.WND as last offered; never moves left (SHLD-14).
     pub(crate) edge: SeqNum,
     /// Our window scale; 0 unless both sides offered it (RFC 7323 2.2).
@@ -51,6 +54,7 @@ impl ReceiveSpace {
         ReceiveSpace {
             nxt: SeqNum(0),
             irs: SeqNum(0),
+            up: SeqNum(0),
             edge: SeqNum(0),
             shift: 0,
             buffer: ReceiveBuffer::new(),
@@ -72,6 +76,7 @@ impl ReceiveSpace {
         let offered = self.window();
         self.irs = irs;
         self.nxt = irs + 1;
+        self.up = self.nxt;
         self.edge = self.nxt + offered;
         self.tune_at = now;
         self.tune_read = self.nxt;
@@ -83,8 +88,9 @@ impl ReceiveSpace {
     }
 
     /// Sequence number of the next octet the application will read.
-    fn read_seq(&self) -> SeqNum {
-        self.nxt - self.buffer.readable() as u32
+    pub(crate) fn read_seq(&self) -> SeqNum {
+        // A FIN in order is a number of its own behind the text.
+        self.nxt - self.buffer.readable() as u32 - u32::from(self.fin_received())
     }
 
     /// The peer's FIN has been received in order.

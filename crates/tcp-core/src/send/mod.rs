@@ -35,6 +35,8 @@ pub(crate) struct SendSpace {
     pub(crate) peer_mss: u16,
     /// How large packets may be.
     pub(crate) path: PathMtu,
+    /// SND.UP: one past the last urgent octet; nothing is urgent unless it is ahead of SND.UNA.
+    pub(crate) up: SeqNum,
     /// Octets written and not acknowledged.
     pub(crate) buffer: SendBuffer,
     /// Sequence number of the buffer's first octet.
@@ -62,6 +64,7 @@ impl SendSpace {
             shift: 0,
             peer_mss,
             path: PathMtu::new(mtu),
+            up: iss,
             buffer: SendBuffer::new(),
             buffer_start: iss + 1,
             fin_queued: false,

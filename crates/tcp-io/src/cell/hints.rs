@@ -22,6 +22,7 @@ enum Hint {
 pub(super) struct Hints {
     read: Hint,
     write: Hint,
+    urgent: Hint,
     /// Counts events, so that one that comes while a task decides is not missed.
     events: u16,
 }
@@ -34,10 +35,11 @@ impl Hints {
             Hint::Assumed => bit,
             Hint::Spent => Readiness::EMPTY,
         };
-        let directions = Readiness::READABLE | Readiness::WRITABLE;
+        let directions = Readiness::READABLE | Readiness::WRITABLE | Readiness::PRIORITY;
         actual.without(directions)
             | one(self.read, Readiness::READABLE)
             | one(self.write, Readiness::WRITABLE)
+            | one(self.urgent, Readiness::PRIORITY)
     }
 
     /// An accepted connection is tried before it is waited for: its text has often come already.
@@ -61,13 +63,18 @@ impl Hints {
         if interest.mask().intersects(Readiness::WRITABLE) {
             self.write = Hint::Spent;
         }
+        if interest.mask().intersects(Readiness::PRIORITY) {
+            self.urgent = Hint::Spent;
+        }
     }
 
     pub(super) fn on_events(&mut self, concerned: Readiness) {
         self.events = self.events.wrapping_add(1);
-        for (hint, bit) in
-            [(&mut self.read, Readiness::READABLE), (&mut self.write, Readiness::WRITABLE)]
-        {
+        for (hint, bit) in [
+            (&mut self.read, Readiness::READABLE),
+            (&mut self.write, Readiness::WRITABLE),
+            (&mut self.urgent, Readiness::PRIORITY),
+        ] {
             if *hint == Hint::Spent && concerned.intersects(bit) {
                 *hint = Hint::AsItIs;
             }
@@ -130,6 +137,17 @@ mod tests {
         assert!(h.apply(Readiness::READABLE).is_empty());
         h.on_events(Readiness::READABLE);
         assert!(!h.apply(Readiness::READABLE).is_empty());
+    }
+
+    #[test]
+    fn urgent_text_that_is_spent_is_back_with_the_next_end() {
+        let mut h = Hints::default();
+        h.spend(Interest::PRIORITY, h.seen());
+        assert!(h.apply(Readiness::PRIORITY).is_empty());
+        h.on_events(Readiness::READABLE);
+        assert!(h.apply(Readiness::PRIORITY).is_empty());
+        h.on_events(Readiness::PRIORITY);
+        assert!(!h.apply(Readiness::PRIORITY).is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod hints;
 mod listener;
+mod more;
 mod ready;
 mod request;
 mod udp;
@@ -15,6 +16,7 @@ use std::task::{Context, Poll};
 
 use tcp_core::connection::{Connection, Events, Info, State};
 use tcp_core::error::{End, Unreachable, UserError};
+use tcp_core::listen::PeerSyn;
 use tcp_core::{Instant, Tuple};
 
 pub use listener::{AcceptError, ListenerCell};
@@ -60,8 +62,23 @@ struct Inner {
     handle: Handle,
     report: Report,
     hints: Hints,
-    /// What the application calls the connection; boxed, for few have one.
-    label: Option<Box<Arc<str>>>,
+    /// What few connections have.
+    extras: Option<Box<Extras>>,
+}
+
+/// What few connections have.
+#[derive(Debug, Default)]
+struct Extras {
+    /// What the application calls the connection.
+    label: Option<Arc<str>>,
+    /// What the peer's SYN said, if the listener keeps it.
+    syn: Option<PeerSyn>,
+}
+
+impl Inner {
+    fn label(&self) -> Option<&Arc<str>> {
+        self.extras.as_ref()?.label.as_ref()
+    }
 }
 
 /// Whether the application still holds the connection.
@@ -92,7 +109,7 @@ impl ConnCell {
                 handle: Handle::Open,
                 report: Report::Pending,
                 hints: Hints::default(),
-                label: None,
+                extras: None,
             }),
         })
     }
@@ -306,12 +323,15 @@ impl ConnCell {
 
     /// What the application calls the connection.
     pub fn label(&self) -> Option<Arc<str>> {
-        self.lock().label.as_deref().cloned()
+        self.lock().label().cloned()
     }
 
     /// Gives the connection a name for tables, or takes it away.
     pub fn set_label(&self, label: Option<Arc<str>>) {
-        self.lock().label = label.map(Box::new);
+        let mut inner = self.lock();
+        if label.is_some() || inner.extras.is_some() {
+            inner.extras.get_or_insert_default().label = label;
+        }
     }
 
     /// Takes over a listener's label.
@@ -324,7 +344,7 @@ impl ConnCell {
     /// Looks at the connection and its label, for tables.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&Connection, Option<&Arc<str>>) -> R) -> R {
         let inner = self.lock();
-        look(&inner.conn, inner.label.as_deref())
+        look(&inner.conn, inner.label())
     }
 
     /// Looks at the connection; for option getters and tables.
@@ -531,6 +551,12 @@ impl Inner {
         if events.intersects(Events::DELIVERED | over) {
             concerned = concerned | Readiness::ENDED;
         }
+        if events.intersects(Events::URGENT | over) {
+            concerned = concerned | Readiness::PRIORITY;
+        }
+        if self.conn.peer_closed() {
+            concerned = concerned | Readiness::READ_CLOSED;
+        }
         self.hints.on_events(concerned);
         self.waiters.pick(concerned, wake);
     }
@@ -547,7 +573,10 @@ impl Inner {
             r = r | Readiness::WRITABLE;
         }
         let ended = c.state() == State::Closed;
-        if ended || c.peer_closed() {
+        if c.urgent_left() > 0 {
+            r = r | Readiness::PRIORITY;
+        }
+        if ended || c.peer_closed() || c.read_shut() {
             r = r | Readiness::READ_CLOSED;
         }
         if ended || c.write_closed() {

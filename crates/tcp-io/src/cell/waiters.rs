@@ -28,6 +28,8 @@ impl Readiness {
     pub const CLOSED: Readiness = Readiness(4 | 8 | 16);
     /// Both directions are closed.
     pub const ENDED: Readiness = Readiness(32);
+    /// There is urgent text ahead of what was read, though it may not have arrived yet.
+    pub const PRIORITY: Readiness = Readiness(64);
 
     /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
@@ -72,6 +74,8 @@ impl Interest {
     pub const ERROR: Interest = Interest(4);
     /// The end of both directions.
     pub const ENDED: Interest = Interest(8);
+    /// Urgent text.
+    pub const PRIORITY: Interest = Interest(16);
 
     /// The readiness that satisfies the interest.
     pub const fn mask(self) -> Readiness {
@@ -87,6 +91,9 @@ impl Interest {
         }
         if self.0 & 8 != 0 {
             m |= Readiness::ENDED.0;
+        }
+        if self.0 & 16 != 0 {
+            m |= Readiness::PRIORITY.0 | Readiness::READ_CLOSED.0;
         }
         Readiness(m)
     }

@@ -42,6 +42,9 @@ pub struct ListenOptions {
     pub tcp: Option<Arc<TcpConfig>>,
     /// Which destinations it takes.
     pub scope: ListenScope,
+    /// Accepted connections remember what the peer's SYN said (`TCP_SAVE_SYN`). A connection that
+    /// was opened by a cookie has nothing to remember.
+    pub save_syn: bool,
     /// The application decides about each SYN before it is answered, by
     /// [`Stack::take_request`](super::Stack::take_request); then there is no accept queue, and no
     /// cookie is sent.
@@ -63,6 +66,7 @@ impl Default for ListenOptions {
             options: None,
             tcp: None,
             scope: ListenScope::Own,
+            save_syn: false,
             pending: None,
         }
     }

@@ -35,6 +35,8 @@ pub(super) struct Listener {
     pub(super) queue: SynQueue,
     /// What its records and connections live by.
     pub(super) tcp: Arc<TcpConfig>,
+    /// Connections remember what the peer's SYN said.
+    pub(super) save_syn: bool,
     /// Where the application decides about requests.
     pub(super) desk: Option<Desk>,
 }
@@ -66,6 +68,7 @@ impl Listeners {
             limits: options.limits(stack),
             queue: SynQueue::new(),
             tcp: options.numbers(tcp),
+            save_syn: options.save_syn,
             desk: options.pending.map(|p| Desk::new(local, p, stack.max_syn_backlog)),
         });
         self.place(options.scope).entry(local.port).or_default().push(id);

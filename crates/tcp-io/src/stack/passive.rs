@@ -226,6 +226,7 @@ impl Stack {
         let queue = l.cell.clone();
         let own = admitted.as_ref().and_then(|a| a.tcp.as_ref());
         let tcp = own.unwrap_or(&l.tcp).clone();
+        let saved = if l.save_syn { record.saved_syn() } else { None };
         let tuple = record.tuple;
         let mtu = self.mtu_to(&tuple);
         let mut conn = Connection::from_half_open(now, record, mtu, tcp);
@@ -234,6 +235,9 @@ impl Stack {
         self.counters.passive_opens += 1;
         let id = cell.id();
         cell.inherit_label(queue.label());
+        if let Some(syn) = saved {
+            cell.keep_syn(syn);
+        }
         observe::established(id, &tuple);
         let result = self.for_connection(now, id, &tuple, seg, from);
         let unwanted = match admitted {

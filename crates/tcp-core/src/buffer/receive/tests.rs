@@ -5,6 +5,7 @@ use super::super::MAX_RANGES;
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::vec;
 use std::vec::Vec;
 
 /// The stream as a map: each position to the byte that came for it first.
@@ -150,6 +151,83 @@ proptest! {
     ) {
         run(isn, steps)?;
     }
+}
+
+fn octets(from: u64, len: usize) -> Vec<u8> {
+    (from..from + len as u64).map(|p| (p ^ (p >> 8)) as u8).collect()
+}
+
+#[derive(Clone, Debug)]
+enum Large {
+    Arrives(usize),
+    Ahead { gap: u32, len: usize },
+    Reads(usize),
+    HandsOver { replace: bool },
+}
+
+fn large() -> impl Strategy<Value = Large> {
+    prop_oneof![
+        4 => (1usize..60_000).prop_map(Large::Arrives),
+        1 => (1u32..3000, 1usize..3000).prop_map(|(gap, len)| Large::Ahead { gap, len }),
+        2 => (1usize..40_000).prop_map(Large::Reads),
+        3 => any::<bool>().prop_map(|replace| Large::HandsOver { replace }),
+    ]
+}
+
+proptest! {
+    // What is handed out is what a read would have copied, keeps at most twice its length, and
+    // nothing that happens later changes it.
+    #[test]
+    fn the_ring_is_handed_out_with_its_octets(steps in proptest::collection::vec(large(), 1..40)) {
+        let mut buffer = ReceiveBuffer::new();
+        let (mut nxt, mut read, mut out) = (0u64, 0u64, Vec::new());
+        for step in steps {
+            let at = NXT + nxt as u32;
+            match step {
+                Large::Arrives(len) => {
+                    nxt += u64::from(buffer.insert(at, 0, &octets(nxt, len)).advance);
+                }
+                Large::Ahead { gap, len } => {
+                    buffer.insert(at, gap, &octets(nxt + u64::from(gap), len));
+                }
+                Large::Reads(n) => {
+                    let mut text = vec![0; n];
+                    let n = buffer.read(&mut text);
+                    prop_assert_eq!(&text[..n], octets(read, n));
+                    read += n as u64;
+                }
+                Large::HandsOver { replace } => {
+                    let (size, readable) = (buffer.capacity(), buffer.readable());
+                    let Some(text) = buffer.hand_over(replace) else { continue };
+                    prop_assert_eq!(text.len(), readable);
+                    prop_assert!(size <= 2 * readable && readable >= LEAST_HANDED_OVER);
+                    prop_assert_eq!(buffer.capacity(), if replace { size } else { 0 });
+                    out.push((read, text));
+                    read += readable as u64;
+                }
+            }
+            prop_assert_eq!(buffer.readable() as u64, nxt - read);
+        }
+        for (from, text) in out {
+            prop_assert_eq!(octets(from, text.len()), text);
+        }
+    }
+}
+
+#[test]
+fn what_would_keep_more_than_it_is_worth_is_not_handed_over() {
+    let mut buffer = ReceiveBuffer::new();
+    buffer.insert(NXT, 0, &[1; 1000]);
+    assert_eq!(buffer.hand_over(true), None, "too little");
+    buffer.insert(NXT + 1000, 0, &[1; 99_000]);
+    buffer.consume(50_000);
+    assert_eq!(buffer.hand_over(true), None, "50,000 octets of a ring of 128 KiB");
+    buffer.insert(NXT + 100_000, 0, &[1; 31_000]);
+    buffer.insert(NXT + 131_000, 10, &[1; 10]);
+    assert_eq!(buffer.hand_over(true), None, "a gap follows");
+    buffer.insert(NXT + 131_000, 0, &[1; 10]);
+    assert_eq!(buffer.hand_over(false).map(|b| b.len()), Some(81_020));
+    assert_eq!(buffer.memory(), 0);
 }
 
 const NXT: SeqNum = SeqNum(u32::MAX - 100);

@@ -53,6 +53,8 @@ pub(super) struct Sent {
     pub(super) seq: u32,
     pub(super) text: Vec<u8>,
     pub(super) flags: Flags,
+    /// Where urgent text ends, if the segment says it, as an offset.
+    pub(super) urgent: Option<u32>,
     pub(super) ack: u32,
     /// In octets, scaled.
     pub(super) window: u32,
@@ -233,6 +235,27 @@ impl Wire {
         taken
     }
 
+    /// Writes `n` octets that end in urgent text; returns how many were taken.
+    pub(super) fn write_urgent(&mut self, n: u32) -> u32 {
+        let taken = self.conn.write_urgent(self.now, &pattern(self.written, n)).unwrap() as u32;
+        self.written += taken;
+        taken
+    }
+
+    /// The peer sends `len` octets from `start` on, and says that urgent text ends at `end`.
+    pub(super) fn urgent_text(&mut self, start: u32, len: u32, end: u32) -> Verdict {
+        let payload = pattern(start, len);
+        self.peer_next = self.peer_next.max(start + len);
+        let seg = Segment {
+            seq: self.peer_seq(start),
+            flags: Flags::ACK | Flags::URG,
+            urgent: (end - start) as u16,
+            payload: &payload,
+            ..self.segment()
+        };
+        self.conn.on_segment(self.now, &seg, 0)
+    }
+
     /// Writes `n` octets by reference.
     pub(super) fn write_bytes(&mut self, n: u32) {
         let mut data = bytes::Bytes::from(pattern(self.written, n));
@@ -268,6 +291,7 @@ impl Wire {
                 seq,
                 text,
                 flags: s.flags,
+                urgent: s.flags.contains(Flags::URG).then(|| seq.wrapping_add(s.urgent.into())),
                 ack: s.ack.distance_from(IRS + 1),
                 window: u32::from(s.window) << shift,
                 timestamps: s.options.timestamps,

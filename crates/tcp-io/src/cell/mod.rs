@@ -8,13 +8,14 @@ mod request;
 mod waiters;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
 use tcp_core::connection::{Connection, Events, Info, State};
 use tcp_core::error::{End, Unreachable, UserError};
 use tcp_core::{Instant, Tuple};
+
+use crate::sync::{AtomicBool, AtomicU8, Mutex, MutexGuard, Ordering};
 
 pub use listener::{AcceptError, ListenerCell};
 
@@ -152,7 +153,8 @@ impl ConnCell {
 
     /// The stack has taken the connection out of the ready queue.
     pub(crate) fn taken_from_ready(&self) {
-        self.queued.store(false, Ordering::Release);
+        // Not a plain store, which loom lets slip between the two halves of a swap (its issue 254).
+        self.queued.swap(false, Ordering::AcqRel);
     }
 
     /// Copies `data` into the send buffer, as far as there is room.

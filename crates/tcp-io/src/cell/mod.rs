@@ -549,7 +549,8 @@ impl Inner {
         if ended || c.peer_closed() {
             r = r | Readiness::READ_CLOSED;
         }
-        if ended || c.write_closed() {
+        // As EPOLLHUP, which is what tokio calls so: both directions are closed.
+        if ended || (c.write_closed() && c.peer_closed()) {
             r = r | Readiness::WRITE_CLOSED;
         }
         if matches!(c.end(), Some(e) if e != End::Closed) && self.report == Report::Pending {

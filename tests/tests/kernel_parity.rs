@@ -3,6 +3,10 @@
 //! `docs/parity.md`, which this test checks; `PARITY=write` rewrites it. No root: nothing but loopback.
 #![cfg(target_os = "linux")]
 
+#[macro_use]
+#[path = "kernel_parity/more.rs"]
+mod more;
+
 use std::fmt::Debug;
 use std::future::Future;
 use std::io;
@@ -19,9 +23,13 @@ const EXPLAINED: &[(&str, &str)] = &[
     ("connect to a multicast address from loopback", MISTAKE),
     ("connect to the other family", FAMILY),
     ("bind an address of the other family", FAMILY),
+    ("both shut down at once", "A stream that has ended in order still knows who its peer was"),
+    ("a closure that would block", "`try_read` looks for itself: text that is there is read"),
+    ("listen on the port of a connection", PORT),
     ("an empty read without text", "Nothing is asked for, so nothing is waited for: as `read(2)`"),
 ];
 const MISTAKE: &str = "MUST-46: no address of one host; Linux says that no network leads there";
+const PORT: &str = "Connections keep a listener with `SO_REUSEADDR` from no port; on Linux their sockets must say so too";
 const FAMILY: &str = "Rust has no stable `ErrorKind` for EAFNOSUPPORT";
 
 /// A hang is a failure.
@@ -52,6 +60,7 @@ macro_rules! situations {
     ($module:ident, $($types:tt)*) => {
         mod $module {
             use super::{BRIEFLY, GUARD, Notes};
+            use std::future::Future;
             use std::io;
             use std::net::SocketAddr;
             use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
@@ -362,9 +371,11 @@ macro_rules! situations {
                             Err(e) => n.note::<()>("connect", Err(e)),
                         }
                     }
-                    other => panic!("`{other}` is not played"),
+                    other => more(other, n).await,
                 }
             }
+
+            more_situations!();
         }
     };
 }
@@ -411,12 +422,36 @@ const SITUATIONS: &[&str] = &[
     "a hop limit of 0, and of 256",
     "accepted connections inherit",
     "a connect to itself",
+    "a close with a linger of 0",
+    "a linger time",
+    "both shut down at once",
+    "a reset after own shutdown",
+    "peek after a reset",
+    "the peer resets while the pipe is full",
+    "a full pipe, and room again",
+    "readiness of a new connection",
+    "readiness with text, then without",
+    "readiness after own shutdown",
+    "readiness after both shut down",
+    "readiness after the peer closed with unread text",
+    "a closure that would block",
+    "halves of two streams",
+    "two tasks accept",
+    "a task that accepts is cancelled",
+    "a connect is cancelled",
+    "connect to a full backlog",
+    "the listener goes while a connect waits",
+    "listen with a backlog of 0",
+    "listen on the port of a connection",
+    "two sockets bind with reuseaddr, and both listen",
+    "two listeners with reuseport, and a third without",
 ];
 
 const HEAD: &str = "# Side by side with the kernel\n\n\
     What a program sees in each situation with `tokio::net` on Linux and with `tcp_async`, on\n\
     127.0.0.1: what each call returns, in order. Made and checked by\n\
-    `tests/tests/kernel_parity.rs` (`PARITY=write` rewrites it); a difference without a reason fails.\n\n";
+    `tests/tests/kernel_parity.rs` (`PARITY=write` rewrites it); a difference without a reason fails.\n\
+    Unreachable and silent networks: [parity-network.md](parity-network.md).\n\n";
 
 async fn played() -> (String, Vec<String>) {
     let (mut rows, mut problems) = (String::new(), Vec::new());

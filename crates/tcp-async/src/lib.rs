@@ -36,6 +36,8 @@ mod closing;
 mod error;
 mod listener;
 mod look;
+#[cfg(all(test, tcp_loom))]
+mod loom_tests;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod net;

@@ -6,6 +6,7 @@ pub mod cell;
 pub mod device;
 pub mod reactor;
 pub mod stack;
+mod sync;
 pub mod wheel;
 
 pub use cell::ConnId;

@@ -7,8 +7,7 @@ mod intake;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use self::intake::Intake;
 use crate::cell::ReadyQueue;
 use crate::device::{Device, TxPacket};
 use crate::stack::Stack;
+use crate::sync::{AtomicU8, Mutex, MutexGuard, Ordering};
 
 #[cfg(test)]
 mod tests;
@@ -142,6 +142,8 @@ impl Handle {
         // Under the lock: whoever sees another phase there opens nothing that nobody would end.
         self.0.phase.store(2, Ordering::Release);
         drop(stack);
+        // Handles may live on; the task's memory need not.
+        self.0.ready.unregister();
         self.0.ended.notify_waiters();
     }
 }

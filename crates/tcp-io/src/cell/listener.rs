@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tcp_core::Endpoint;
 
 use super::ConnCell;
 use super::waiters::WakeList;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A listener shared between the stack and the tasks that accept. The queue holds established
 /// connections, or undecided requests ([`RequestCell`](super::RequestCell)).

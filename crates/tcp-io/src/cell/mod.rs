@@ -10,14 +10,15 @@ mod udp;
 mod waiters;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
 use tcp_core::connection::{Connection, Events, Info, State};
 use tcp_core::error::{End, Unreachable, UserError};
 use tcp_core::listen::PeerSyn;
 use tcp_core::{Instant, Tuple};
+
+use crate::sync::{AtomicBool, AtomicU8, Mutex, MutexGuard, Ordering};
 
 pub use listener::{AcceptError, ListenerCell};
 
@@ -172,7 +173,8 @@ impl ConnCell {
 
     /// The stack has taken the connection out of the ready queue.
     pub(crate) fn taken_from_ready(&self) {
-        self.queued.store(false, Ordering::Release);
+        // Not a plain store, which loom lets slip between the two halves of a swap (its issue 254).
+        self.queued.swap(false, Ordering::AcqRel);
     }
 
     /// Copies `data` into the send buffer, as far as there is room.
@@ -579,7 +581,8 @@ impl Inner {
         if ended || c.peer_closed() || c.read_shut() {
             r = r | Readiness::READ_CLOSED;
         }
-        if ended || c.write_closed() {
+        // As EPOLLHUP, which is what tokio calls so: both directions are closed.
+        if ended || (c.write_closed() && c.peer_closed()) {
             r = r | Readiness::WRITE_CLOSED;
         }
         if matches!(c.end(), Some(e) if e != End::Closed) && self.report == Report::Pending {

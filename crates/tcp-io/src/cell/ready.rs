@@ -1,12 +1,11 @@
 //! Which connections did tasks touch? The queue from tasks to the stack: bounded by the number
 //! of connections, since each is in it at most once.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::task::Waker;
 
-use futures::task::AtomicWaker;
-
 use super::ConnId;
+use crate::sync::{AtomicWaker, Mutex};
 
 /// Connections that the stack should look at.
 #[derive(Debug, Default)]
@@ -44,6 +43,11 @@ impl ReadyQueue {
     /// Wakes the task that runs the stack.
     pub fn wake(&self) {
         self.waker.wake();
+    }
+
+    /// Forgets the task that ran the stack: it has ended.
+    pub(crate) fn unregister(&self) {
+        drop(self.waker.take());
     }
 
     /// Whether nothing is queued.

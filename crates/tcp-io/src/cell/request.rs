@@ -2,13 +2,14 @@
 //! its SYN said, where it stands, and the task that waits for it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tcp_core::Tuple;
 use tcp_core::listen::PeerSyn;
 
 use super::ConnCell;
+use crate::sync::{Mutex, MutexGuard};
 
 /// What a connection request shows before it is decided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +81,20 @@ enum Stage {
     Ended(RequestEnd),
 }
 
+impl Inner {
+    fn take_established(&mut self) -> Result<Option<Arc<ConnCell>>, RequestEnd> {
+        match &self.stage {
+            Stage::Undecided | Stage::Answered => Ok(None),
+            Stage::Ended(e) => Err(*e),
+            Stage::Established(c) => {
+                let c = c.clone();
+                self.stage = Stage::Ended(RequestEnd::Decided);
+                Ok(Some(c))
+            }
+        }
+    }
+}
+
 impl RequestCell {
     pub(crate) fn new(slot: u32, request: Request) -> Arc<RequestCell> {
         let inner = Mutex::new(Inner { stage: Stage::Undecided, waker: None });
@@ -112,16 +127,7 @@ impl RequestCell {
     /// # Errors
     /// What became of the request instead.
     pub fn take_established(&self) -> Result<Option<Arc<ConnCell>>, RequestEnd> {
-        let mut i = self.lock();
-        match &i.stage {
-            Stage::Undecided | Stage::Answered => Ok(None),
-            Stage::Ended(e) => Err(*e),
-            Stage::Established(c) => {
-                let c = c.clone();
-                i.stage = Stage::Ended(RequestEnd::Decided);
-                Ok(Some(c))
-            }
-        }
+        self.lock().take_established()
     }
 
     /// Polls for the end of the handshake; keeps the waker of the last task that called.
@@ -129,11 +135,13 @@ impl RequestCell {
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Arc<ConnCell>, RequestEnd>> {
-        // Registered first: what comes in between wakes.
-        self.lock().waker = Some(cx.waker().clone());
-        match self.take_established() {
+        let mut i = self.lock();
+        match i.take_established() {
             Ok(Some(c)) => Poll::Ready(Ok(c)),
-            Ok(None) => Poll::Pending,
+            Ok(None) => {
+                i.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
             Err(e) => Poll::Ready(Err(e)),
         }
     }

@@ -20,7 +20,7 @@ impl Readiness {
     pub const WRITABLE: Readiness = Readiness(2);
     /// The peer has closed its direction.
     pub const READ_CLOSED: Readiness = Readiness(4);
-    /// Our direction is closed.
+    /// Both directions are closed, or the connection has ended.
     pub const WRITE_CLOSED: Readiness = Readiness(8);
     /// An error is pending.
     pub const ERROR: Readiness = Readiness(16);

@@ -3,9 +3,10 @@
 
 use super::packet::{TxOffload, TxPacket};
 use super::{Capabilities, Device, RxChecksum, RxMeta};
+use crate::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// Packets that wait in one direction, unless said otherwise.

@@ -6,6 +6,7 @@ pub mod stack;
 
 pub(crate) mod packet;
 mod peer;
+mod requests;
 mod side;
 mod wire;
 

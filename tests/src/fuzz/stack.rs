@@ -16,6 +16,7 @@ use tcp_io::stack::{
 
 use super::packet::{Crafted, check_emitted, icmp_error, ip_packet};
 use super::peer::Peer;
+use super::requests::{self, Desk};
 use super::{Blob, Steps};
 
 const MAX_CONNECTIONS: usize = 16;
@@ -24,6 +25,8 @@ const MAX_ORPHANS: usize = 5;
 const SYN_BACKLOG: usize = 4;
 const MAX_LISTENERS: usize = 4;
 const MAX_PEERS: usize = 64;
+/// Beyond those that `Op::Listen` takes.
+const DESK: u16 = 90;
 
 /// Packets that one drain may give at most, and turns that one moment may take.
 const DRAIN: usize = 4096;
@@ -76,6 +79,12 @@ enum Op {
     },
     Listen(u8),
     Unlisten(u8),
+    /// A SYN for the listener whose requests wait for a decision.
+    Ask {
+        port: u8,
+        len: u8,
+    },
+    Request(requests::Call),
     NextDeadline,
     Advance(u32),
 }
@@ -121,6 +130,7 @@ struct World {
     peers: Vec<Peer>,
     conns: Vec<ConnId>,
     listeners: Vec<ListenerId>,
+    desk: Desk,
 }
 
 /// Runs an input.
@@ -165,9 +175,11 @@ fn config(input: &Input) -> StackConfig {
 impl World {
     fn new(input: &Input) -> World {
         let now = Instant::from_millis(5000);
-        let stack = Stack::new(now, config(input), [7; 32]);
+        let mut stack = Stack::new(now, config(input), [7; 32]);
+        let ip = if input.ipv6 { "fd00::1" } else { "10.0.0.1" };
+        let desk = Desk::new(&mut stack, SocketAddr::new(ip.parse().expect("an address"), DESK));
         let (peers, conns, listeners) = (Vec::new(), Vec::new(), Vec::new());
-        World { now, stack, ipv6: input.ipv6, peers, conns, listeners }
+        World { now, stack, ipv6: input.ipv6, peers, conns, listeners, desk }
     }
 
     fn local(&self, port: u16) -> Endpoint {
@@ -241,7 +253,11 @@ impl World {
     }
 
     fn syn(&mut self, port: u16, text: &[u8]) {
-        let tuple = Tuple { local: self.local(80), remote: self.remote(port) };
+        self.syn_to(80, port, text);
+    }
+
+    fn syn_to(&mut self, to: u16, port: u16, text: &[u8]) {
+        let tuple = Tuple { local: self.local(to), remote: self.remote(port) };
         let i = match self.peers.iter().position(|p| p.tuple == tuple) {
             Some(i) => i,
             None => {
@@ -285,6 +301,12 @@ impl World {
             }
             Op::Syn { port, len } => {
                 self.syn(6000 + u16::from(*port) % 32, &vec![2; usize::from(*len)]);
+            }
+            Op::Ask { port, len } => {
+                self.syn_to(DESK, 6000 + u16::from(*port) % 8, &vec![2; usize::from(*len)]);
+            }
+            Op::Request(call) => {
+                self.conns.extend(self.desk.call(self.now, &mut self.stack, *call));
             }
             Op::NextDeadline => {
                 if let Some(at) = self.stack.next_deadline() {
@@ -413,7 +435,8 @@ impl World {
         let s = &self.stack;
         assert!(s.connection_count() <= MAX_CONNECTIONS, "{}", s.connection_count());
         let proven = s.config().somaxconn;
-        assert!(s.half_open_count() <= (SYN_BACKLOG + proven) * MAX_LISTENERS);
+        assert!(s.half_open_count() <= (SYN_BACKLOG + proven) * (MAX_LISTENERS + 1));
+        self.desk.check(s);
         assert!(s.time_wait_count() <= MAX_TIME_WAIT);
         let reachable = s.connections().iter().filter(|r| r.remote.is_some()).count();
         assert_eq!(s.demux_count(), reachable, "{:?}", s.connections());
@@ -426,6 +449,7 @@ impl World {
         for id in std::mem::take(&mut self.listeners) {
             self.stack.close_listener(id);
         }
+        self.desk.end(self.now, &mut self.stack);
         for id in std::mem::take(&mut self.conns) {
             self.stack.close(self.now, id);
         }
@@ -434,6 +458,7 @@ impl World {
         let s = &self.stack;
         let left =
             (s.connection_count(), s.half_open_count(), s.time_wait_count(), s.demux_count());
+        assert_eq!(s.request_count(), 0);
         assert_eq!(left, (0, 0, 0, 0), "{:?}", s.connections());
         assert_eq!(s.timer_count(), 0, "timers are left");
     }

@@ -16,6 +16,7 @@ mod listen_options;
 mod listeners;
 mod memory;
 mod observe;
+mod paged;
 mod passive;
 mod path_mtus;
 mod pending;

@@ -7,11 +7,11 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use slab::Slab;
 use tcp_core::config::TcpConfig;
 use tcp_core::listen::{HalfOpen, HalfOpenTimeout};
 use tcp_core::{Instant, Tuple};
 
+use super::paged::Paged;
 use super::tables::{Armed, Key, Keyed, Token};
 use super::{ListenerId, Stack, observe};
 use crate::cell::{RequestCell, RequestEnd};
@@ -44,7 +44,7 @@ pub(super) struct Admitted {
 /// Records in slots, found by their endpoints, with the text they keep counted.
 #[derive(Debug)]
 pub(super) struct HalfOpens {
-    slots: Slab<HalfOpenEntry>,
+    slots: Paged<HalfOpenEntry>,
     index: HashTable<u32>,
     keyed: Keyed,
     /// By slot, beside the records: most have none, and stay small.
@@ -84,7 +84,7 @@ impl SynQueue {
 
 impl HalfOpens {
     pub(super) fn new(keyed: Keyed) -> HalfOpens {
-        let (slots, index) = (Slab::new(), HashTable::new());
+        let (slots, index) = (Paged::new(), HashTable::new());
         let admitted = HashMap::with_hasher(keyed.clone());
         HalfOpens { slots, index, keyed, admitted, text: 0 }
     }
@@ -95,15 +95,15 @@ impl HalfOpens {
 
     /// No slot at or beyond this is taken.
     pub(super) fn places(&self) -> usize {
-        self.slots.capacity()
+        self.slots.places()
     }
 
     pub(super) fn get(&self, slot: u32) -> Option<&HalfOpenEntry> {
-        self.slots.get(slot as usize)
+        self.slots.get(slot)
     }
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut HalfOpenEntry> {
-        self.slots.get_mut(slot as usize)
+        self.slots.get_mut(slot)
     }
 
     /// Who waits for a record's connection, if not the accept queue.
@@ -124,18 +124,13 @@ impl HalfOpens {
     }
 
     fn insert(&mut self, record: HalfOpen, listener: ListenerId, queue: &mut SynQueue) -> u32 {
-        if self.slots.len() == self.slots.capacity() {
-            // By an eighth, not by half: the table may be the largest there is.
-            self.slots.reserve_exact((self.slots.len() / 8).max(64));
-        }
         let hash = self.hash(&record.tuple);
         self.text += record.early_len();
         let entry = HalfOpenEntry { record, listener, prev: NIL, next: NIL };
-        let slot = self.slots.insert(entry) as u32;
+        let slot = self.slots.insert(entry);
         let (slots, keyed) = (&self.slots, &self.keyed);
-        let rehash = |s: &u32| {
-            slots.get(*s as usize).map_or(0, |e| keyed.hash_one(Key::from(&e.record.tuple)))
-        };
+        let rehash =
+            |s: &u32| slots.get(*s).map_or(0, |e| keyed.hash_one(Key::from(&e.record.tuple)));
         self.index.insert_unique(hash, slot, rehash);
         queue.len += 1;
         self.append(slot, queue);
@@ -145,16 +140,15 @@ impl HalfOpens {
     fn remove(&mut self, slot: u32, queue: &mut SynQueue) -> Option<(HalfOpen, Option<Admitted>)> {
         let admitted = if self.admitted.is_empty() { None } else { self.admitted.remove(&slot) };
         self.unlink(slot, queue);
-        let e = self.slots.try_remove(slot as usize)?;
+        let e = self.slots.try_remove(slot)?;
         queue.len -= 1;
         self.text -= e.record.early_len();
         let hash = self.hash(&e.record.tuple);
         if let Ok(found) = self.index.find_entry(hash, |s| *s == slot) {
             found.remove();
         }
-        if self.slots.is_empty() && self.slots.capacity() > 1024 {
+        if self.slots.is_empty() && self.index.capacity() > 1024 {
             // Give memory back after a flood.
-            self.slots = Slab::new();
             self.index = HashTable::new();
             self.admitted.shrink_to_fit();
         }
@@ -164,27 +158,27 @@ impl HalfOpens {
     /// To the end of the list of its wait; a record's deadline is never before those there, since
     /// all of a listener's records wait by the same numbers.
     fn append(&mut self, slot: u32, queue: &mut SynQueue) {
-        let Some(e) = self.slots.get_mut(slot as usize) else { return };
+        let Some(e) = self.slots.get_mut(slot) else { return };
         queue.young += usize::from(e.record.timeouts() == 0);
         let list = queue.list(&e.record);
         (e.prev, e.next) = (list.tail, NIL);
         let last = std::mem::replace(&mut list.tail, slot);
-        match self.slots.get_mut(last as usize) {
+        match self.slots.get_mut(last) {
             Some(before) => before.next = slot,
             None => list.head = slot,
         }
     }
 
     fn unlink(&mut self, slot: u32, queue: &mut SynQueue) {
-        let Some(e) = self.slots.get(slot as usize) else { return };
+        let Some(e) = self.slots.get(slot) else { return };
         queue.young -= usize::from(e.record.timeouts() == 0);
         let (prev, next) = (e.prev, e.next);
         let list = queue.list(&e.record);
-        match self.slots.get_mut(prev as usize) {
+        match self.slots.get_mut(prev) {
             Some(before) => before.next = next,
             None => list.head = next,
         }
-        match self.slots.get_mut(next as usize) {
+        match self.slots.get_mut(next) {
             Some(after) => after.prev = prev,
             None => list.tail = prev,
         }

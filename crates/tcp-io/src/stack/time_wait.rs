@@ -3,19 +3,23 @@
 //! is the core's affair (RFC 9293 3.6.1).
 
 use std::hash::BuildHasher;
+use std::time::Duration;
 
 use hashbrown::HashTable;
-use slab::Slab;
 use tcp_core::time_wait::{TimeWait, TimeWaitVerdict};
 use tcp_core::wire::Segment;
 use tcp_core::{Instant, Tuple};
 
 use super::counters::PacketDrop;
+use super::paged::Paged;
 use super::receive::Carrier;
 use super::tables::{Key, Keyed, Token};
 use super::{Stack, TimeWaitReuse, observe};
 use crate::wheel::TimerKey;
 
+/// Records that end at once. As many as ended together a quiet time ago end together again; a
+/// million of them would keep the stack from its packets for a tenth of a second.
+const BATCH: usize = 1024;
 /// No record.
 const NIL: u32 = u32::MAX;
 
@@ -31,7 +35,7 @@ struct Entry {
 /// of its head.
 #[derive(Debug)]
 pub(super) struct TimeWaits {
-    slots: Slab<Entry>,
+    slots: Paged<Entry>,
     index: HashTable<u32>,
     hash: Keyed,
     first: u32,
@@ -41,7 +45,7 @@ pub(super) struct TimeWaits {
 
 impl TimeWaits {
     pub(super) fn new(hash: Keyed) -> TimeWaits {
-        let (slots, index) = (Slab::new(), HashTable::new());
+        let (slots, index) = (Paged::new(), HashTable::new());
         TimeWaits { slots, index, hash, first: NIL, last: NIL, timer: None }
     }
 
@@ -51,7 +55,7 @@ impl TimeWaits {
 
     /// No slot at or beyond this is taken.
     pub(super) fn places(&self) -> usize {
-        self.slots.capacity()
+        self.slots.places()
     }
 
     pub(super) fn find(&self, tuple: &Tuple) -> Option<u32> {
@@ -64,15 +68,15 @@ impl TimeWaits {
     }
 
     pub(super) fn get(&self, slot: u32) -> Option<&TimeWait> {
-        self.slots.get(slot as usize).map(|e| &e.record)
+        self.slots.get(slot).map(|e| &e.record)
     }
 
     fn insert(&mut self, record: TimeWait) {
         let hash = self.hash.hash_one(Key::from(&record.tuple));
-        let slot = self.slots.insert(Entry { record, before: NIL, after: NIL }) as u32;
+        let slot = self.slots.insert(Entry { record, before: NIL, after: NIL });
         let (slots, keyed) = (&self.slots, &self.hash);
         self.index.insert_unique(hash, slot, |s| {
-            slots.get(*s as usize).map_or(0, |e| keyed.hash_one(Key::from(&e.record.tuple)))
+            slots.get(*s).map_or(0, |e| keyed.hash_one(Key::from(&e.record.tuple)))
         });
         self.append(slot);
     }
@@ -83,15 +87,14 @@ impl TimeWaits {
             found.remove();
         }
         self.unlink(slot);
-        let gone = self.slots.try_remove(slot as usize).map(|e| e.record);
+        let gone = self.slots.try_remove(slot).map(|e| e.record);
         self.give_memory_back();
         gone
     }
 
     /// After a storm.
     fn give_memory_back(&mut self) {
-        if self.slots.is_empty() && self.slots.capacity() > 1024 {
-            self.slots = Slab::new();
+        if self.slots.is_empty() && self.index.capacity() > 1024 {
             self.index = HashTable::new();
         }
     }
@@ -101,10 +104,10 @@ impl TimeWaits {
     fn append(&mut self, slot: u32) {
         let last = self.last;
         let latest = self.get(last).map(|r| r.expires);
-        let Some(e) = self.slots.get_mut(slot as usize) else { return };
+        let Some(e) = self.slots.get_mut(slot) else { return };
         e.record.expires = latest.map_or(e.record.expires, |l| e.record.expires.max(l));
         (e.before, e.after) = (last, NIL);
-        match self.slots.get_mut(last as usize) {
+        match self.slots.get_mut(last) {
             Some(l) => l.after = slot,
             None => self.first = slot,
         }
@@ -112,12 +115,12 @@ impl TimeWaits {
     }
 
     fn unlink(&mut self, slot: u32) {
-        let Some(&Entry { before, after, .. }) = self.slots.get(slot as usize) else { return };
-        match self.slots.get_mut(before as usize) {
+        let Some(&Entry { before, after, .. }) = self.slots.get(slot) else { return };
+        match self.slots.get_mut(before) {
             Some(b) => b.after = after,
             None => self.first = after,
         }
-        match self.slots.get_mut(after as usize) {
+        match self.slots.get_mut(after) {
             Some(a) => a.before = before,
             None => self.last = before,
         }
@@ -131,7 +134,7 @@ impl TimeWaits {
         seg: &Segment<'_>,
         config: &tcp_core::config::TcpConfig,
     ) -> Option<(TimeWaitVerdict, Segment<'static>)> {
-        let record = &mut self.slots.get_mut(slot as usize)?.record;
+        let record = &mut self.slots.get_mut(slot)?.record;
         let was = record.expires;
         let verdict = record.on_segment(now, seg, config);
         let ack = record.ack(now);
@@ -171,18 +174,27 @@ impl Stack {
     /// The head of the queue has come to its end, and perhaps others with it.
     pub(super) fn time_wait_timeout(&mut self, now: Instant) {
         self.time_wait.timer = None;
-        while self.time_wait.first_end().is_some_and(|at| at <= now) {
+        for _ in 0..BATCH {
+            if self.time_wait.first_end().is_none_or(|at| at > now) {
+                break;
+            }
             if let Some(record) = self.time_wait.remove(self.time_wait.first) {
                 self.counters.time_wait_ended += 1;
                 self.ports.release_connection(record.tuple.local.port);
             }
         }
-        self.arm_time_wait();
+        let soon = now + Duration::from_millis(1);
+        self.arm_time_wait_at(self.time_wait.first_end().map(|at| at.max(soon)));
     }
 
     /// A new head is never earlier than the old one, so a timer that runs is early enough.
     fn arm_time_wait(&mut self) {
-        match (self.time_wait.first_end(), self.time_wait.timer) {
+        let at = self.time_wait.first_end();
+        self.arm_time_wait_at(at);
+    }
+
+    fn arm_time_wait_at(&mut self, at: Option<Instant>) {
+        match (at, self.time_wait.timer) {
             (Some(at), None) => {
                 self.time_wait.timer = Some(self.wheel.insert(at, Token::TimeWait));
             }

@@ -34,6 +34,7 @@ mod budget;
 mod builder;
 mod closing;
 mod error;
+mod libraries;
 mod listener;
 mod look;
 #[cfg(all(test, tcp_loom))]
@@ -55,6 +56,8 @@ mod wait;
 
 pub use ambient::EnterGuard;
 pub use builder::{BuildError, Builder};
+#[cfg(feature = "hyper")]
+pub use libraries::hyper;
 pub use listener::{Incoming, TcpListener};
 pub use look::Slices;
 pub use net::Net;

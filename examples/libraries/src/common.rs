@@ -9,10 +9,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser};
+use http::Uri;
 use stack_examples::{LookArgs, TunArgs, init_logging};
 use tcp_async::status::StatusServer;
 use tcp_async::{Cidr, Net};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 
 /// Whatever goes wrong in an example; each library has errors of its own.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -136,6 +138,14 @@ impl Host {
         self.ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
     }
 
+    /// Says what to type in another terminal.
+    pub fn invite(&self, commands: impl IntoIterator<Item = String>) {
+        println!("Listening. In another terminal, try");
+        for command in commands {
+            println!("    {command}");
+        }
+    }
+
     /// Serves until Ctrl-C, SIGTERM, or the end of the device or of the service itself, then
     /// [ends](Self::end) the stack. Says that it serves by a line that ends with `Ctrl-C ends.`
     ///
@@ -165,6 +175,28 @@ impl Host {
             println!("{} packets captured, {} left out", stats.packets, stats.left_out);
         }
     }
+}
+
+/// Waits for the first of several servers that ends, which none does in order.
+///
+/// # Errors
+/// What that server says, or that it has panicked.
+pub async fn any<E: Into<Error> + 'static>(
+    mut servers: JoinSet<std::result::Result<(), E>>,
+) -> Result {
+    match servers.join_next().await {
+        Some(ended) => ended?.map_err(Into::into),
+        None => Ok(()),
+    }
+}
+
+/// Host and port of a URL, port 80 if it has none, as `connect` takes them.
+///
+/// # Errors
+/// Without a host.
+pub fn host_and_port(url: &Uri) -> Result<String> {
+    let host = url.host().filter(|h| !h.is_empty()).ok_or_else(|| format!("no host in `{url}`"))?;
+    Ok(format!("{host}:{}", url.port_u16().unwrap_or(80)))
 }
 
 #[cfg(test)]
@@ -215,6 +247,14 @@ mod tests {
             let said = start(&arguments).unwrap_err().to_string();
             assert!(said.contains("--tun"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_url_names_what_to_connect_to() {
+        let told = |url: &str| host_and_port(&url.parse().unwrap()).unwrap();
+        assert_eq!(told("ws://10.0.0.1:9001/"), "10.0.0.1:9001");
+        assert_eq!(told("http://[fd00::1]/"), "[fd00::1]:80");
+        assert!(host_and_port(&"/path".parse().unwrap()).is_err());
     }
 
     #[test]

@@ -1,0 +1,305 @@
+//! How does a client of hyper-util connect through our TCP? The service from a URI to a stream:
+//! look-up, attempts, options.
+
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+use tower_service::Service;
+
+use super::error::ConnectError;
+use super::options::{Local, Options};
+use super::race::race;
+use crate::net::Net;
+use crate::stream::TcpStream;
+
+/// Opens connections for hyper-util's clients; the counterpart of its own `HttpConnector`, with the
+/// same methods and defaults.
+///
+/// ```
+/// use http_body_util::{BodyExt, Empty};
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use tcp_async::{Net, hyper::HttpConnector};
+/// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let net = Net::builder().address("10.0.0.1/24").loopback()?;
+/// # let listener = net.listen("10.0.0.1:80").await?;
+/// # tokio::spawn(async move {
+/// #     let (mut stream, _) = listener.accept().await.unwrap();
+/// #     stream.read(&mut [0; 1000]).await.unwrap();
+/// #     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await.unwrap();
+/// # });
+/// let client = Client::builder(TokioExecutor::new())
+///     .build::<_, Empty<&[u8]>>(HttpConnector::on(&net));
+/// let answer = client.get("http://10.0.0.1/".parse()?).await?;
+/// assert_eq!(answer.into_body().collect().await?.to_bytes(), "hello");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Inside of a TLS connector (hyper-rustls), and for `https` in tonic, it needs
+/// [`enforce_http(false)`](Self::enforce_http).
+///
+/// A name is looked up by the machine's resolver, or by any `Service<Name>`
+/// ([`new_with_resolver`](Self::new_with_resolver)). Several addresses are tried with a head start
+/// for each (RFC 8305 5), both families in turn, where hyper-util tries one family after the other.
+///
+/// Left out is what needs a kernel socket: `set_interface` (choose a stack instead), `set_mark`;
+/// and `set_reuse_address`, since a local port is free again as soon as the connection to the same
+/// peer is.
+#[derive(Clone)]
+pub struct HttpConnector<R = GaiResolver> {
+    /// None: the ambient stack.
+    net: Option<Net>,
+    resolver: R,
+    options: Options,
+}
+
+impl HttpConnector {
+    /// Connects through the stack that is ambient when a connection is asked for: with a
+    /// multi-threaded runtime the installed one ([`Net::install`]).
+    #[expect(clippy::new_without_default, reason = "as hyper-util's, which has none")]
+    pub fn new() -> HttpConnector {
+        HttpConnector::new_with_resolver(GaiResolver::new())
+    }
+
+    /// Connects through a given stack.
+    pub fn on(net: &Net) -> HttpConnector {
+        HttpConnector::new().through(net)
+    }
+}
+
+impl<R> HttpConnector<R> {
+    /// As [`new`](HttpConnector::new), with a resolver for names in place of the machine's.
+    pub fn new_with_resolver(resolver: R) -> HttpConnector<R> {
+        HttpConnector { net: None, resolver, options: Options::default() }
+    }
+
+    /// The same connector through a given stack.
+    pub fn through(self, net: &Net) -> HttpConnector<R> {
+        HttpConnector { net: Some(net.clone()), ..self }
+    }
+
+    /// Whether a URI must have the scheme `http`. Default: yes.
+    pub fn enforce_http(&mut self, is_enforced: bool) {
+        self.options.enforce_http = is_enforced;
+    }
+
+    /// How long connecting may take, look-up aside. With a head start for each address it is the
+    /// time of all attempts together; otherwise each address has an equal part of it. Default:
+    /// none, as long as the stack tries.
+    pub fn set_connect_timeout(&mut self, dur: Option<Duration>) {
+        self.options.patience = dur;
+    }
+
+    /// The head start of an address before the next is tried beside it (RFC 8305 5); none: the
+    /// next is tried when the one before has failed. Default: 300 ms.
+    pub fn set_happy_eyeballs_timeout(&mut self, dur: Option<Duration>) {
+        self.options.head_start = dur;
+    }
+
+    /// The address that connections come from; destinations of the other family are not used.
+    /// Default: none, the stack chooses.
+    pub fn set_local_address(&mut self, addr: Option<IpAddr>) {
+        self.options.local = addr.map_or(Local::Any, Local::One);
+    }
+
+    /// The addresses that connections come from.
+    pub fn set_local_addresses(&mut self, addr_ipv4: Ipv4Addr, addr_ipv6: Ipv6Addr) {
+        self.options.local = Local::Both(addr_ipv4, addr_ipv6);
+    }
+
+    /// Turns Nagle's algorithm off or on (MUST-17). Default: the stack's.
+    pub fn set_nodelay(&mut self, nodelay: bool) {
+        self.options.nodelay = Some(nodelay);
+    }
+
+    /// Turns keepalive on (MUST-24), and how long a connection is quiet before it probes.
+    pub fn set_keepalive(&mut self, time: Option<Duration>) {
+        self.options.keepalive.idle = time;
+    }
+
+    /// Turns keepalive on, and the time between its probes.
+    pub fn set_keepalive_interval(&mut self, interval: Option<Duration>) {
+        self.options.keepalive.interval = interval;
+    }
+
+    /// Turns keepalive on, and how many probes are unanswered when a peer counts as gone.
+    pub fn set_keepalive_retries(&mut self, retries: Option<u32>) {
+        self.options.keepalive.count = retries;
+    }
+
+    /// How long text, and the first SYN, may stay unacknowledged (`TCP_USER_TIMEOUT`).
+    pub fn set_tcp_user_timeout(&mut self, time: Option<Duration>) {
+        self.options.user_timeout = time;
+    }
+
+    /// Fixes the limit of the send buffer in octets (`SO_SNDBUF`).
+    pub fn set_send_buffer_size(&mut self, size: Option<usize>) {
+        self.options.send_buffer = size;
+    }
+
+    /// Fixes the limit of the receive buffer in octets (`SO_RCVBUF`).
+    pub fn set_recv_buffer_size(&mut self, size: Option<usize>) {
+        self.options.receive_buffer = size;
+    }
+
+    async fn connect(self, net: Net, uri: Uri) -> Result<TcpStream, ConnectError>
+    where
+        R: Resolve,
+    {
+        let (host, port) = destination(&uri, self.options.enforce_http)?;
+        let mut addrs = match host.parse() {
+            Ok(ip) => vec![SocketAddr::new(ip, port)],
+            Err(_a_name) => look_up(self.resolver, host, port, uri.port().is_some()).await?,
+        };
+        addrs.retain(|a| self.options.local.allows(*a));
+        connect_one(&net, &addrs, &self.options).await
+    }
+}
+
+impl<R> fmt::Debug for HttpConnector<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpConnector")
+            .field("net", &self.net)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Resolve> Service<Uri> for HttpConnector<R> {
+    type Response = TokioIo<TcpStream>;
+    type Error = ConnectError;
+    type Future = Connecting;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        // The resolver is asked when it is needed: an address needs none.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Connecting {
+        // Now, on the caller's thread: the task that polls may run where another stack is ambient.
+        let net = self.net.clone().map_or_else(Net::current, Ok);
+        let connector = self.clone();
+        Connecting(Box::pin(async move {
+            let net = net.map_err(|source| ConnectError::Connect { addr: None, source })?;
+            connector.connect(net, uri).await.map(TokioIo::new)
+        }))
+    }
+}
+
+/// A connection that is being opened. Dropping it aborts every attempt.
+#[must_use = "futures do nothing unless polled"]
+pub struct Connecting(
+    Pin<Box<dyn Future<Output = Result<TokioIo<TcpStream>, ConnectError>> + Send>>,
+);
+
+impl Future for Connecting {
+    type Output = Result<TokioIo<TcpStream>, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Connecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connecting").finish_non_exhaustive()
+    }
+}
+
+/// What turns a name into addresses; hyper-util's bounds under one name.
+pub trait Resolve:
+    Service<
+        Name,
+        Response: Iterator<Item = SocketAddr> + Send,
+        Error: Into<Box<dyn Error + Send + Sync>>,
+        Future: Send,
+    > + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<R> Resolve for R where
+    R: Service<
+            Name,
+            Response: Iterator<Item = SocketAddr> + Send,
+            Error: Into<Box<dyn Error + Send + Sync>>,
+            Future: Send,
+        > + Clone
+        + Send
+        + 'static
+{
+}
+
+/// Host and port of a URI.
+fn destination(uri: &Uri, enforce_http: bool) -> Result<(&str, u16), ConnectError> {
+    let scheme = uri.scheme().ok_or(ConnectError::Uri("the scheme is missing"))?;
+    if enforce_http && *scheme != Scheme::HTTP {
+        return Err(ConnectError::Uri("the scheme is not http"));
+    }
+    let host = uri.host().filter(|h| !h.is_empty());
+    let host = host.ok_or(ConnectError::Uri("the host is missing"))?;
+    let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let default = if *scheme == Scheme::HTTPS { 443 } else { 80 };
+    Ok((host, uri.port_u16().unwrap_or(default)))
+}
+
+/// The addresses of a name. A port that the resolver knows counts if the URI has none.
+async fn look_up<R: Resolve>(
+    mut resolver: R,
+    host: &str,
+    port: u16,
+    explicit: bool,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let name: Name = host.parse().map_err(|_| ConnectError::Uri("the host is no name"))?;
+    let failed = |e: R::Error| ConnectError::LookUp(e.into());
+    poll_fn(|cx| resolver.poll_ready(cx)).await.map_err(failed)?;
+    let found = resolver.call(name).await.map_err(failed)?;
+    let with_port = |mut a: SocketAddr| {
+        if explicit || a.port() == 0 {
+            a.set_port(port);
+        }
+        a
+    };
+    Ok(found.map(with_port).collect())
+}
+
+async fn connect_one(
+    net: &Net,
+    addrs: &[SocketAddr],
+    options: &Options,
+) -> Result<TcpStream, ConnectError> {
+    let share = u32::try_from(addrs.len()).ok().and_then(|n| options.patience?.checked_div(n));
+    // Attempts that run side by side share the whole time, below.
+    let each = share.filter(|_| options.head_start.is_none());
+    let attempt = |addr| async move {
+        let connecting = net.connect_addr(addr, options.towards(net, addr));
+        within(each, connecting).await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
+    };
+    let all = race(addrs, options.head_start, attempt);
+    let outcome = within(options.patience, all).await;
+    let outcome = outcome.unwrap_or_else(|| Err((None, io::ErrorKind::TimedOut.into())));
+    outcome.map_err(|(addr, source)| ConnectError::Connect { addr, source })
+}
+
+/// The result of a future, or none if it takes longer.
+async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
+    match limit {
+        Some(limit) => timeout(limit, future).await.ok(),
+        None => Some(future.await),
+    }
+}

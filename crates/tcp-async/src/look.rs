@@ -101,7 +101,8 @@ impl Net {
         self.handle.inspect(|s| s.counters().clone())
     }
 
-    /// How many connections are in each state, and how many are orphans. Constant cost.
+    /// How many connections are in each state, how many are orphans, how many timers are set, and how
+    /// many octets all buffers hold. Constant cost.
     ///
     /// ```
     /// # use tcp_async::*;

@@ -203,6 +203,12 @@ pub struct Summary {
     by_state: [u32; State::ALL.len()],
     /// Connections that their application has let go of and that finish on their own.
     pub orphans: u32,
+    /// Timers that are set: the next of each connection, half-open and TIME-WAIT record, and the
+    /// stack's own.
+    pub timers: usize,
+    /// Octets that the buffers of all connections hold (`mem` in Linux's `/proc/net/sockstat`, which
+    /// counts pages); more of it tells [`Stack::memory`].
+    pub memory: usize,
 }
 
 impl Summary {
@@ -235,7 +241,12 @@ impl Stack {
         add(State::SynReceived, self.half_open.len() + self.requests.len());
         add(State::TimeWait, self.time_wait.len());
         add(State::Closed, self.connections.len() - reachable);
-        Summary { by_state, orphans: self.connections.orphans() as u32 }
+        Summary {
+            by_state,
+            orphans: self.connections.orphans() as u32,
+            timers: self.timer_count(),
+            memory: self.memory().charged,
+        }
     }
 
     /// Everything there is, as a table, as of the last time that the stack was told of. For a

@@ -146,6 +146,25 @@ fn orphans_and_time_wait_are_told() {
 }
 
 #[test]
+fn timers_and_the_memory_of_buffers_are_counted() {
+    let mut rig = Rig::new();
+    let l = rig.listen("10.0.0.1:80");
+    let seen = |rig: &Rig| (rig.stack.summary().timers, rig.stack.summary().memory);
+    assert_eq!(seen(&rig), (0, 0));
+    let mut peer = Peer::connect(&mut rig, "10.0.0.2:4000", "10.0.0.1:80");
+    let id = rig.accept(l).unwrap();
+    assert_eq!(rig.stack.write(rig.now, id, b"answer").unwrap(), 6);
+    peer.hear(&mut rig);
+    let (timers, memory) = seen(&rig);
+    assert!(timers == 1 && memory >= 6, "{timers}, {memory}");
+    peer.send(&mut rig, RST, b"");
+    assert!(rig.stack.read(rig.now, id, &mut [0; 8]).is_err());
+    rig.stack.close(rig.now, id);
+    rig.silence();
+    assert_eq!(seen(&rig), (0, 0));
+}
+
+#[test]
 fn a_filter_takes_states_ports_and_networks() {
     let mut rig = Rig::new();
     rig.listen("10.0.0.1:80");

@@ -2,21 +2,30 @@
 //! and compares what comes back.
 #![cfg(unix)]
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// Runs an example that must succeed, and say this.
 #[track_caller]
 fn check(name: &str, said: &[&str]) {
-    let deps = std::env::current_exe().unwrap();
-    // Cargo builds a package's examples before its tests run, next to them.
-    let path = deps.parent().unwrap().parent().unwrap().join("examples").join(name);
-    let output = Command::new(path).stdin(Stdio::null()).output();
-    let output = output.expect("examples are built by `cargo test` without a choice of targets");
+    check_with(name, &[], said);
+}
+
+#[track_caller]
+fn check_with(name: &str, arguments: &[&str], said: &[&str]) {
+    let output = output(name, arguments);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     for part in said {
         assert!(text.contains(part), "no {part:?} in {text}");
     }
+}
+
+fn output(name: &str, arguments: &[&str]) -> Output {
+    let deps = std::env::current_exe().unwrap();
+    // Cargo builds a package's examples before its tests run, next to them.
+    let path = deps.parent().unwrap().parent().unwrap().join("examples").join(name);
+    let output = Command::new(path).args(arguments).stdin(Stdio::null()).output();
+    output.expect("examples are built by `cargo test` without a choice of targets")
 }
 
 #[test]
@@ -48,4 +57,34 @@ fn tonic() {
 #[test]
 fn tungstenite() {
     check("websocket", &["500 messages, ", "there and back: ws://[fd45::2]:9001/"]);
+}
+
+#[test]
+fn ssh() {
+    check("ssh", &["16777216 bytes arrived", "14888890 bytes came", "ESTABLISHED"]);
+}
+
+#[test]
+fn iperf() {
+    let said = ["Accepted connection", "[SUM]", "receiver"];
+    check_with("iperf", &["-n", "64M", "-P", "2"], &said);
+    let output = output("iperf", &["-t", "1", "-R", "-J"]);
+    let whole: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let octets = |sum: &str| whole["end"][sum]["bytes"].as_u64().unwrap();
+    assert!(0 < octets("sum_received") && octets("sum_received") <= octets("sum_sent"), "{whole}");
+}
+
+#[test]
+fn ping_pong() {
+    let arguments = ["--count", "500", "--warm-up", "10", "--size", "100000"];
+    check_with("ping-pong", &arguments, &["500 messages measured", " 0 retransmissions"]);
+}
+
+#[test]
+fn clients_of_databases_ask_for_a_device() {
+    for name in ["redis-client", "postgres-client"] {
+        let output = output(name, &[]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("--tun"), "{output:?}");
+    }
 }

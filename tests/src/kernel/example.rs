@@ -6,16 +6,18 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::server::missing;
+
 /// Where cargo puts the examples of the profile that the running test was built with; none, and a
-/// line that says so, if it is not built (`cargo build --examples`).
+/// line that says so, if it is not built (`cargo build --workspace --examples`).
+///
+/// # Panics
+/// If CI is set and it is not built.
 pub fn example(name: &str) -> Option<PathBuf> {
     let deps = std::env::current_exe().ok()?;
     let path = deps.parent()?.parent()?.join("examples").join(name);
-    if !path.exists() {
-        println!("skipped: {} is not built", path.display());
-        return None;
-    }
-    Some(path)
+    let what = format!("{} is not built", path.display());
+    missing(path.exists().then_some(path), &what)
 }
 
 /// A running example; killed when dropped.

@@ -5,6 +5,7 @@ pub mod bulk;
 mod example;
 mod namespace;
 mod net;
+mod server;
 mod socket;
 
 use std::future::Future;
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub use example::{Running, example};
 pub use namespace::{KernelTask, Namespace};
 pub use net::{HOST, HOST_V4, HOST_V6, KernelNet, OURS, OURS_V4, OURS_V6};
+pub use server::{Server, command_as, directory_of, program};
 pub use socket::{KernelListener, connect, connect_from};
 
 /// How long anything may take before a test counts as hung. Nothing waits for it in a good run.

@@ -66,6 +66,9 @@ impl Connection {
         now: Instant,
         seg: &'a Segment<'s>,
     ) -> ControlFlow<Verdict, InWindow<'a, 's>> {
+        if self.awaits_last_ack() {
+            return Continue(self.cut_to_window(seg, seg.seq + seg.seq_len()));
+        }
         let is_reset = seg.flags.contains(Flags::RST);
         if !is_reset && self.rcv.timestamps.rejects(now, seg.options.timestamps) {
             self.answer_unacceptable(now, seg);
@@ -78,7 +81,7 @@ impl Connection {
         let len = seg.seq_len();
         let end = seg.seq + len;
         let acceptable = match (len, wnd) {
-            _ if self.is_last_of_handshake(seg) => true,
+            _ if self.repeats_crossing_text(seg) => true,
             (0, 0) => seg.seq == nxt,
             (0, _) => seg.seq.within(nxt, wnd),
             // MUST-66: at a zero window, the RST, ACK and URG of a segment at RCV.NXT count.
@@ -104,10 +107,20 @@ impl Connection {
             && seg.seq == self.rcv.irs
     }
 
-    /// The ACK that completes a passive open may stand, or begin, in front of the text that came
-    /// with the SYN and was taken already.
-    fn is_last_of_handshake(&self, seg: &Segment<'_>) -> bool {
-        self.snd.una == self.snd.iss
+    /// The half-open record has checked the segment that completes a passive open, against the
+    /// window as it was before the text of the SYN was taken: a second opinion, which knows that
+    /// text, could only leave a connection whose SYN-ACK nobody repeats. It is the first segment:
+    /// SND.UNA alone comes to ISS again after 4 GiB.
+    fn awaits_last_ack(&self) -> bool {
+        self.segments_in == 0
+            && self.snd.una == self.snd.iss
+            && matches!(self.phase, Phase::Synchronized(_))
+    }
+
+    /// In a simultaneous open the peer's ACK may stand, or begin, in front of the text that came
+    /// with its SYN and was taken already.
+    fn repeats_crossing_text(&self, seg: &Segment<'_>) -> bool {
+        self.phase == Phase::SynReceived
             && seg.seq == self.rcv.irs + 1
             && seg.flags.contains(Flags::ACK)
             && !seg.flags.intersects(Flags::SYN | Flags::RST)

@@ -4,14 +4,14 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::super::{Connection, Events, State};
+use super::super::{Connection, Events, State, Verdict};
 use super::harness::*;
 use crate::Instant;
 use crate::config::TcpConfig;
 use crate::congestion::Controller;
 use crate::error::DropReason;
 use crate::listen::{HalfOpen, HalfOpenTimeout, HalfOpenVerdict};
-use crate::wire::{Flags, Options, Segment};
+use crate::wire::{Flags, Options, Segment, Timestamps};
 
 const NOW: Instant = Instant::from_millis(5000);
 
@@ -171,6 +171,80 @@ fn text_of_the_syn_may_come_again_with_the_last_ack() {
             assert_eq!(c.state(), State::Established);
         }
     }
+}
+
+/// A last ACK that the record takes and that lies, as a whole or in part, before what the
+/// connection expects.
+fn early_last_acks(isns: Isns) -> Vec<(Record, Segment<'static>)> {
+    let mut all = Vec::new();
+    for (at, payload, flags) in [
+        (2, &b""[..], ACK),
+        (2, b"el", ACK),
+        (3, b"", FIN_ACK),
+        (3, b"ll", FIN_ACK),
+        (0, b"?h", ACK),
+        (u32::MAX - 3, b"????hel", ACK),
+    ] {
+        let r = Record::new(isns, b"hello", SYN);
+        let seg = Segment { seq: isns.theirs + at, payload, ..r.segment(flags) };
+        all.push((r, seg));
+    }
+    all
+}
+
+// A segment that completed the handshake for the record must complete it for the connection: the
+// SYN-ACK, which a connection can't repeat, would count as outstanding for ever.
+#[test]
+fn the_last_ack_may_lie_within_the_text_of_the_syn() {
+    for isns in ISNS {
+        for (r, seg) in early_last_acks(isns) {
+            let mut c = r.establish(&seg);
+            assert_eq!((c.snd.una, c.snd.wnd), (isns.ours + 1, 20_000), "{seg:?}");
+            assert_eq!(c.write(NOW, b"welcome"), Ok(7));
+            let sent = drain(&mut c, NOW);
+            assert_eq!(sent[0].text, b"welcome");
+            assert_eq!(sent[0].head.ack, isns.theirs + 6);
+            assert!(c.poll_timeout().is_some());
+            assert_eq!(read(&mut c), b"hello");
+        }
+    }
+}
+
+#[test]
+fn after_4_gib_no_segment_is_taken_for_the_last_of_the_handshake() {
+    for isns in ISNS {
+        let r = Record::new(isns, b"", SYN);
+        let ack = r.segment(ACK);
+        let later = Segment {
+            seq: isns.theirs + 1 + 2 * WINDOW,
+            ack: isns.ours,
+            payload: b"forged",
+            ..r.segment(ACK)
+        };
+        let mut c = r.establish(&ack);
+        let iss = c.snd.iss;
+        (c.snd.una, c.snd.nxt, c.snd.buffer_start) = (iss, iss, iss);
+        assert_eq!(c.on_segment(NOW, &later, 0), Verdict::Dropped(DropReason::OutOfWindow));
+    }
+}
+
+// RFC 7323 5.5: to a record that slept through 24 days no timestamp is old.
+#[test]
+fn a_last_ack_that_is_not_old_for_the_record_is_not_old_for_the_connection() {
+    let config = TcpConfig::default();
+    let stamp = |value| Options {
+        timestamps: Some(Timestamps { value, echo: 0 }),
+        ..Options::default()
+    };
+    let syn = Segment { seq: ISNS[0].theirs, options: stamp(100), ..Segment::default() };
+    let mut r = Record { half: Record::open(ISNS[0], &syn, &config), isns: ISNS[0], config };
+    let ack = Segment { options: stamp(99), ..r.segment(ACK) };
+    assert_eq!(r.on(&ack), HalfOpenVerdict::Ack(DropReason::Paws));
+    let later = NOW + secs(25 * 24 * 3600);
+    assert_eq!(r.half.on_segment(later, &ack, &r.config), HalfOpenVerdict::Establish);
+    let mut c = Connection::from_half_open(later, r.half, 1500, Arc::new(r.config));
+    c.on_segment(later, &ack, 0);
+    assert_eq!(c.snd.una, ISNS[0].ours + 1);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tcp_core::wire::{Flags, Segment};
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple, reset};
 
 use super::{Action, Plan};
-use crate::fuzz::{Who, octet};
+use crate::fuzz::{Who, deadlines, octet};
 
 /// Octets of one segment on the wire.
 pub(super) type Packet = Arc<[u8]>;
@@ -143,6 +143,13 @@ impl End {
             }
             _ => None,
         }
+    }
+
+    /// What is left to do has a deadline.
+    pub(super) fn waits_for_something(&self) -> Result<(), String> {
+        let Some(c) = &self.conn else { return Ok(()) };
+        let waits = deadlines::check(&c.info(), c.deadlines().map(|d| d.timer));
+        waits.map_err(|why| format!("{:?}: {why}", self.who))
     }
 
     /// The next action of the plan, if it is possible now.

@@ -125,7 +125,8 @@ impl<'a> Locals<'a> {
             }
             if plan.reads { end.read(&mut out) } else { Ok(()) }
         }));
-        let after = match went.unwrap_or_else(|_| Err("panics".to_owned())) {
+        let went = went.unwrap_or_else(|_| Err("panics".to_owned()));
+        let after = match went.and_then(|()| end.waits_for_something()) {
             Ok(()) => {
                 let sent = out.into_iter().map(|p| self.add_packet(p)).collect();
                 Ok(After { end: self.add(end), sent })

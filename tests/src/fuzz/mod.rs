@@ -5,6 +5,7 @@ pub mod pair;
 pub mod stack;
 
 mod datagrams;
+pub(crate) mod deadlines;
 pub(crate) mod packet;
 mod peer;
 mod requests;

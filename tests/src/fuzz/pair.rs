@@ -12,7 +12,7 @@ use tcp_core::connection::{Connection, Limits, OpenParams, State};
 use tcp_core::error::{End, IcmpError, Unreachable};
 use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
 
-use super::side::{Application, Packet, Side};
+use super::side::{Application, Packet, Side, Writing};
 use super::{Steps, Who};
 
 /// Everything that happens in one run.
@@ -22,9 +22,25 @@ pub struct Input {
     b: EndConfig,
     /// Both ends open actively (MUST-10).
     crossing: bool,
+    habits: Habits,
+    ops: Steps<Op>,
+}
+
+/// What is done how. One octet, of which the lowest bit was there first: kept inputs mean what they
+/// meant.
+#[derive(Clone, Copy, Debug)]
+struct Habits {
     /// Packets are computed only when time passes, not after each operation.
     lazy: bool,
-    ops: Steps<Op>,
+    /// Text is written and read by the rarer calls too.
+    rare: bool,
+}
+
+impl<'a> Arbitrary<'a> for Habits {
+    fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Habits> {
+        let octet: u8 = u.arbitrary()?;
+        Ok(Habits { lazy: octet & 1 == 1, rare: octet & 0x28 == 0x28 })
+    }
 }
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -83,7 +99,7 @@ struct World {
     b: Side,
     to_a: VecDeque<Packet>,
     to_b: VecDeque<Packet>,
-    lazy: bool,
+    habits: Habits,
 }
 
 /// Runs an input.
@@ -95,12 +111,12 @@ pub fn run(input: &Input) {
     w.settle();
     for op in input.ops.0.iter().take(1000) {
         w.act(op);
-        if !w.lazy || matches!(op, Op::NextDeadline | Op::Advance(_)) {
+        if !w.habits.lazy || matches!(op, Op::NextDeadline | Op::Advance(_)) {
             w.settle();
         }
         w.check();
     }
-    w.lazy = false;
+    w.habits.lazy = false;
     w.settle();
     w.heal();
 }
@@ -144,7 +160,7 @@ impl World {
             b.connect(now);
         }
         let (to_a, to_b) = (VecDeque::new(), VecDeque::new());
-        World { now, a, b, to_a, to_b, lazy: input.lazy }
+        World { now, a, b, to_a, to_b, habits: input.habits }
     }
 
     fn side(&mut self, who: Who) -> &mut Side {
@@ -164,9 +180,14 @@ impl World {
     fn act(&mut self, op: &Op) {
         let now = self.now;
         match *op {
-            Op::Write(who, n) => self.side(who).write(now, usize::from(n)),
+            Op::Write(who, n) => {
+                let how = if self.habits.rare { Writing::from_number(n) } else { Writing::Copied };
+                self.side(who).write(now, usize::from(n), how);
+            }
+            Op::Read(who, 0..16) if self.habits.rare => self.side(who).shutdown_read(),
             Op::Read(who, n) => {
-                self.side(who).read(now, usize::from(n));
+                let owned = self.habits.rare && n % 2 == 1;
+                self.side(who).read(now, usize::from(n), owned);
             }
             Op::CloseWrite(who) => {
                 self.side(who).conn().map(|c| c.close_write());
@@ -216,13 +237,16 @@ impl World {
     }
 
     fn set(&mut self, who: Who, setting: &Setting) {
-        let now = self.now;
+        let (now, rare) = (self.now, self.habits.rare);
         let ms = |n: u16| Duration::from_millis(u64::from(n) + 1);
         let Some(c) = self.side(who).conn() else { return };
         c.set_options(now, |o| match *setting {
             Setting::Nodelay(v) => o.nodelay = v,
             Setting::Cork(v) => o.cork = v,
-            Setting::Quickack(v) => o.quickack = v,
+            Setting::Quickack(v) => {
+                o.quickack = v;
+                o.congestion = rare.then_some(if v { Algorithm::Reno } else { Algorithm::Cubic });
+            }
             Setting::Keepalive(v) => {
                 o.keepalive_on = v.is_some();
                 let idle = ms(v.unwrap_or(0));
@@ -245,7 +269,7 @@ impl World {
             Who::B => self.b.receive(self.now, p, &self.a.said, &mut out),
         }
         self.queue_to(who.other()).extend(out);
-        if !self.lazy {
+        if !self.habits.lazy {
             self.settle();
         }
         self.check();
@@ -332,7 +356,7 @@ impl World {
             assert!(step < PATIENCE, "no rest:\n{:?}\n{:?}", self.a, self.b);
             for who in [Who::A, Who::B] {
                 let now = self.now;
-                while self.side(who).read(now, 1 << 16) > 0 {}
+                while self.side(who).read(now, 1 << 16, false) > 0 {}
                 let side = self.side(who);
                 if let_go {
                     side.let_go(|c| c.close(now));

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tcp_core::buffer::Payload;
 use tcp_core::config::TcpConfig;
 use tcp_core::connection::{Connection, Events, Info, Limits, OpenParams, State, Verdict};
@@ -11,6 +12,7 @@ use tcp_core::listen::{HalfOpen, HalfOpenTimeout, HalfOpenVerdict};
 use tcp_core::wire::{Flags, Segment};
 use tcp_core::{Instant, reset};
 
+use super::deadlines;
 use super::wire::Said;
 use super::{Who, octet};
 
@@ -29,6 +31,24 @@ pub(crate) enum Machine {
     Listening,
     HalfOpen(HalfOpen),
     Live(Box<Connection>),
+}
+
+/// How text is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Writing {
+    Copied,
+    Owned,
+    Urgent,
+}
+
+impl Writing {
+    pub(crate) fn from_number(n: u16) -> Writing {
+        match n % 4 {
+            0 | 1 => Writing::Copied,
+            2 => Writing::Owned,
+            _ => Writing::Urgent,
+        }
+    }
 }
 
 /// Whether the application still reads.
@@ -216,7 +236,10 @@ impl Side {
             let limits = self.limits;
             let Machine::Live(c) = &mut self.machine else { return };
             let mut payload = Payload::new();
-            let Some(t) = c.poll_transmit(now, &limits, &mut payload) else { return };
+            let Some(t) = c.poll_transmit(now, &limits, &mut payload) else {
+                let waits = deadlines::check(&c.info_at(now), c.deadlines().map(|d| d.timer));
+                return waits.unwrap_or_else(|why| panic!("{:?}: {why}", self.who));
+            };
             let text = payload.concat();
             assert_eq!(text.len(), t.payload_len as usize);
             self.send_cut(&t.segment, &text, t.gso_size, peer, out);
@@ -247,11 +270,21 @@ impl Side {
         }
     }
 
-    pub(crate) fn write(&mut self, now: Instant, len: usize) {
+    pub(crate) fn write(&mut self, now: Instant, len: usize, how: Writing) {
         let (who, from) = (self.who, self.written);
         let Some(c) = self.conn() else { return };
         let data: Vec<u8> = (0..len as u64).map(|i| octet(who, from + i)).collect();
-        match c.write(now, &data) {
+        let written = match how {
+            Writing::Copied => c.write(now, &data),
+            Writing::Urgent => c.write_urgent(now, &data),
+            Writing::Owned => {
+                let mut data = Bytes::from(data);
+                let written = c.write_bytes(now, &mut data);
+                assert_eq!(data.len(), len - written.unwrap_or(0), "{who:?} takes and leaves all");
+                written
+            }
+        };
+        match written {
             Ok(n) => {
                 assert!(n > 0 || len == 0, "{who:?} wrote nothing");
                 self.written += n as u64;
@@ -262,27 +295,41 @@ impl Side {
     }
 
     /// Reads and checks up to `len` octets; returns how many there were.
-    pub(crate) fn read(&mut self, now: Instant, len: usize) -> usize {
+    pub(crate) fn read(&mut self, now: Instant, len: usize, owned: bool) -> usize {
         if self.application == Application::Gone {
             return 0;
         }
         let (who, from) = (self.who.other(), self.read);
         let Some(c) = self.conn() else { return 0 };
-        let mut buf = vec![0; len];
-        match c.read(now, &mut buf) {
-            Ok(n) => {
-                for (i, b) in buf[..n].iter().enumerate() {
-                    let at = from + i as u64;
+        let text = if owned {
+            c.read_bytes(now, len)
+        } else {
+            let mut buf = vec![0; len];
+            c.read(now, &mut buf).map(|n| Bytes::from(buf).slice(..n))
+        };
+        match text {
+            Ok(text) => {
+                assert!(text.len() <= len);
+                for (b, at) in text.iter().zip(from..) {
                     assert_eq!(*b, octet(who, at), "octet {at} of {who:?}");
                 }
-                self.read += n as u64;
-                n
+                self.read += text.len() as u64;
+                text.len()
             }
             Err(UserError::WouldBlock) => {
                 self.waits_to_read = true;
                 0
             }
             Err(_) => 0,
+        }
+    }
+
+    /// The application wants to read no more: who waits to read finds the end.
+    pub(crate) fn shutdown_read(&mut self) {
+        if self.application == Application::Here
+            && let Some(c) = self.conn()
+        {
+            let _ = c.shutdown_read();
         }
     }
 
@@ -298,6 +345,10 @@ impl Side {
         let over = c.state() == State::Closed;
         check_send(who, &info, written, over);
         assert!(read <= peer_written, "{who:?} read more than was written");
+        if here == Application::Here {
+            let urgent = u64::from(c.urgent_left());
+            assert!(read + urgent <= peer_written, "{who:?} waits for urgent text of nobody");
+        }
         if c.peer_closed() {
             assert!(peer.fin.is_some(), "{who:?} saw a FIN that was not sent");
         }

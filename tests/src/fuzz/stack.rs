@@ -1,24 +1,28 @@
 //! Does a whole stack stand whatever strangers and users do? Arbitrary packets, times and calls
 //! on a stack with connections in every state, and its tables, timers and packets after each.
 
+mod calls;
+mod checks;
+mod ops;
+mod states;
+
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use tcp_core::config::{BufferLimits, TcpConfig};
+use tcp_core::memory::MemoryLimits;
 use tcp_core::wire::Flags;
-use tcp_core::{Endpoint, Instant, SeqNum, Tuple};
+use tcp_core::{Endpoint, Instant, Tuple};
 use tcp_io::ConnId;
 use tcp_io::device::RxChecksum;
-use tcp_io::stack::{
-    Cidr, ConnectOptions, ListenOptions, ListenerId, Stack, StackConfig, TimeWaitReuse,
-};
+use tcp_io::stack::{Cidr, ListenOptions, ListenerId, Stack, StackConfig, TimeWaitReuse};
 
-use super::datagrams::{self, Act, Ends, Sockets};
-use super::packet::{Crafted, check_emitted, icmp_error, ip_packet};
+use self::ops::Op;
+use super::Steps;
+use super::datagrams::{self, Sockets};
+use super::packet::check_emitted;
 use super::peer::Peer;
-use super::requests::{self, Desk};
-use super::{Blob, Steps};
+use super::requests::Desk;
 
 const MAX_CONNECTIONS: usize = 16;
 const MAX_TIME_WAIT: usize = 3;
@@ -29,8 +33,13 @@ const MAX_PEERS: usize = 64;
 /// Beyond those that `Op::Listen` takes.
 const DESK: u16 = 90;
 
-/// Packets that one drain may give at most, and turns that one moment may take.
+/// What all buffers hold where memory is scarce: less than is guaranteed to all connections.
+const SCARCE: usize = 40_000;
+
+/// Packets that one drain may give at most.
 const DRAIN: usize = 4096;
+/// Deadlines that one step of time may pass: hours of probes.
+const TURNS: usize = 4 * DRAIN;
 
 /// Everything that happens in one run.
 #[derive(Arbitrary, Clone, Debug)]
@@ -47,96 +56,21 @@ struct Mode {
     timestamps: bool,
     /// There are UDP sockets, and what happens happens to them as well.
     udp: bool,
+    /// The application also uses what applications seldom use, and changes options.
+    rare: bool,
+    /// Buffers may hold little.
+    scarce: bool,
 }
 
 impl<'a> Arbitrary<'a> for Mode {
     fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Mode> {
         let octet: u8 = u.arbitrary()?;
-        Ok(Mode { timestamps: octet & 1 == 1, udp: octet < 0x40 })
-    }
-}
-
-#[derive(Arbitrary, Clone, Debug)]
-enum Op {
-    Raw(Blob<100>),
-    /// Any octets as the payload of an IP packet for us.
-    Ip {
-        protocol: u8,
-        payload: Blob<80>,
-    },
-    Segment(Aim),
-    /// What an honest peer would send next.
-    Honest {
-        peer: u8,
-        flags: u8,
-        len: u16,
-    },
-    Icmp {
-        peer: u8,
-        offset: i16,
-        kind: u8,
-        code: u8,
-        rest: u32,
-    },
-    /// A SYN from a new peer.
-    Syn {
-        port: u8,
-        len: u8,
-    },
-    Write(u8, u16),
-    Read(u8, u16),
-    Shutdown(u8),
-    Close(u8),
-    Abort(u8),
-    Accept,
-    Connect {
-        port: u8,
-        fixed: bool,
-        loopback: bool,
-    },
-    Listen(u8),
-    Unlisten(u8),
-    /// A SYN for the listener whose requests wait for a decision.
-    Ask {
-        port: u8,
-        len: u8,
-    },
-    Request(requests::Call),
-    NextDeadline,
-    Advance(u32),
-}
-
-#[derive(Arbitrary, Clone, Debug)]
-struct Aim {
-    peer: u8,
-    seq: Number,
-    ack: Number,
-    flags: u16,
-    window: u16,
-    urgent: u16,
-    options: Blob<40>,
-    len: u16,
-    piece: u16,
-    good: bool,
-}
-
-/// A sequence number, usually near one that counts.
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum Number {
-    Exact,
-    Near(i8),
-    Window(i32),
-    Any(u32),
-}
-
-impl Number {
-    fn at(self, base: SeqNum) -> SeqNum {
-        match self {
-            Number::Exact => base,
-            Number::Near(d) => base + d as u32,
-            Number::Window(d) => base + (d >> 12) as u32,
-            Number::Any(n) => SeqNum(n),
-        }
+        Ok(Mode {
+            timestamps: octet & 1 == 1,
+            udp: octet < 0x40,
+            rare: octet & 0x0c == 0x0c,
+            scarce: octet & 0x18 == 0x18,
+        })
     }
 }
 
@@ -149,6 +83,8 @@ struct World {
     listeners: Vec<ListenerId>,
     desk: Desk,
     sockets: Sockets,
+    rare: bool,
+    scarce: bool,
 }
 
 /// Runs an input.
@@ -191,6 +127,9 @@ fn config(input: &Input) -> StackConfig {
         syn_text_budget: 1000,
         ..StackConfig::default()
     };
+    if input.mode.scarce {
+        config.memory = MemoryLimits::at_most(SCARCE);
+    }
     datagrams::limits(&mut config);
     config
 }
@@ -202,8 +141,9 @@ impl World {
         let ip = if input.ipv6 { "fd00::1" } else { "10.0.0.1" };
         let desk = Desk::new(&mut stack, SocketAddr::new(ip.parse().expect("an address"), DESK));
         let (peers, conns, listeners) = (Vec::new(), Vec::new(), Vec::new());
-        let sockets = Sockets::default();
-        World { now, stack, ipv6: input.ipv6, peers, conns, listeners, desk, sockets }
+        let (sockets, ipv6) = (Sockets::default(), input.ipv6);
+        let Mode { rare, scarce, .. } = input.mode;
+        World { now, stack, ipv6, peers, conns, listeners, desk, sockets, rare, scarce }
     }
 
     fn local(&self, port: u16) -> Endpoint {
@@ -214,59 +154,6 @@ impl World {
     fn remote(&self, port: u16) -> Endpoint {
         let ip = if self.ipv6 { "fd00::2" } else { "10.0.0.2" };
         Endpoint::new(ip.parse().expect("an address"), port)
-    }
-
-    /// One connection in every state.
-    fn populate(&mut self) {
-        self.listen(80);
-        let open = self.stack.connect(self.now, self.remote(9).into(), ConnectOptions::default());
-        self.conns.push(open.expect("connect"));
-        self.drain();
-        for port in 5000..5008 {
-            self.syn(port, &[]);
-            if port > 5000 {
-                self.honest(usize::from(port - 5000) + 1, Flags::ACK, &[]);
-            }
-        }
-        while let Ok(Some(id)) = self.stack.accept(self.listeners[0]) {
-            self.conns.push(id);
-        }
-        // The backlog lets five in; the others have waited.
-        for peer in 7..self.peers.len() {
-            self.honest(peer, Flags::ACK, &[]);
-            if let Ok(Some(id)) = self.stack.accept(self.listeners[0]) {
-                self.conns.push(id);
-            }
-        }
-        // Peer 0: SYN-SENT; 1: SYN-RECEIVED; 2: ESTABLISHED.
-        self.shutdown(3); // FIN-WAIT-1
-        self.shutdown(4);
-        self.honest(4, Flags::ACK, &[]); // FIN-WAIT-2
-        self.honest(5, Flags::ACK | Flags::FIN, &[]); // CLOSE-WAIT
-        self.honest(6, Flags::ACK | Flags::FIN, &[]);
-        self.shutdown(6); // LAST-ACK
-        let expects = self.peers.get(7).map(|p| p.expects);
-        self.shutdown(7);
-        if let Some(e) = expects {
-            self.peers[7].expects = e;
-        }
-        self.honest(7, Flags::ACK | Flags::FIN, &[]); // CLOSING
-        self.shutdown(8);
-        self.honest(8, Flags::ACK | Flags::FIN, &[]); // TIME-WAIT
-        self.check();
-    }
-
-    fn shutdown(&mut self, peer: usize) {
-        let tuple = self.peers[peer].tuple;
-        let id = self
-            .conns
-            .iter()
-            .copied()
-            .find(|id| self.stack.info(*id).is_some_and(|i| i.tuple == tuple));
-        if let Some(id) = id {
-            let _ = self.stack.shutdown(id);
-        }
-        self.drain();
     }
 
     fn listen(&mut self, port: u16) {
@@ -303,149 +190,10 @@ impl World {
         self.stack.receive(self.now, packet, checksum, piece);
     }
 
-    fn act(&mut self, op: &Op) {
-        match op {
-            Op::Raw(b) => self.receive(&b.0, RxChecksum::Unknown, None),
-            Op::Ip { protocol, payload } => {
-                let (src, dst) = (self.remote(0).ip, self.local(0).ip);
-                let p = ip_packet(src, dst, *protocol, &payload.0);
-                self.receive(&p, RxChecksum::Good, None);
-            }
-            Op::Segment(aim) => self.aim(aim),
-            Op::Honest { peer, flags, len } => {
-                let i = usize::from(*peer) % self.peers.len();
-                let flags = Flags::from_bits(u16::from(*flags));
-                self.honest(i, flags, &vec![1; usize::from(*len) % 3000]);
-            }
-            Op::Icmp { peer, offset, kind, code, rest } => {
-                let p = &self.peers[usize::from(*peer) % self.peers.len()];
-                let seq = p.expects - 1 + i32::from(*offset) as u32;
-                let packet = icmp_error(p.tuple, seq, *kind, *code, *rest);
-                self.receive(&packet, RxChecksum::Unknown, None);
-            }
-            Op::Syn { port, len } => {
-                self.syn(6000 + u16::from(*port) % 32, &vec![2; usize::from(*len)]);
-            }
-            Op::Ask { port, len } => {
-                self.syn_to(DESK, 6000 + u16::from(*port) % 8, &vec![2; usize::from(*len)]);
-            }
-            Op::Request(call) => {
-                self.conns.extend(self.desk.call(self.now, &mut self.stack, *call));
-            }
-            Op::NextDeadline => {
-                if let Some(at) = self.stack.next_deadline() {
-                    self.pass_to(self.now.max(at));
-                }
-            }
-            Op::Advance(us) => self.pass_to(self.now + Duration::from_micros(u64::from(*us) * 8)),
-            _ => self.call(op),
-        }
-    }
-
-    /// The same once more, as it concerns UDP.
-    fn act_on_datagrams(&mut self, op: &Op) {
-        let act = match *op {
-            Op::Listen(n) => Act::Bind(n),
-            Op::Unlisten(n) => Act::Close(n),
-            Op::Connect { port, loopback, .. } => Act::Connect { port, loopback },
-            Op::Shutdown(n) => Act::Disconnect(n),
-            Op::Write(socket, len) => Act::Send { socket, len },
-            Op::Read(socket, most) => Act::Receive { socket, most },
-            Op::Abort(n) => Act::Group(n),
-            Op::Honest { peer, flags, len } => Act::Arrive { from: peer, to: flags, len, piece: 0 },
-            Op::Syn { port, len } => {
-                Act::Arrive { from: port, to: port / 4, len: u16::from(len) * 64, piece: len }
-            }
-            Op::Icmp { peer, kind, code, rest, .. } => Act::Icmp { socket: peer, kind, code, rest },
-            _ => return,
-        };
-        let ends = Ends { local: self.local(0).ip, remote: self.remote(0).ip };
-        self.sockets.act(self.now, &mut self.stack, ends, act);
-    }
-
-    fn aim(&mut self, aim: &Aim) {
-        let p = &self.peers[usize::from(aim.peer) % self.peers.len()];
-        let text = vec![3; usize::from(aim.len) % 4000];
-        let c = Crafted {
-            tuple: p.tuple,
-            seq: aim.seq.at(p.acked),
-            ack: aim.ack.at(p.expects),
-            flags: aim.flags,
-            window: aim.window,
-            urgent: aim.urgent,
-            options: &aim.options.0,
-            text: &text,
-        };
-        let mut packet = c.octets();
-        if !aim.good {
-            let last = packet.len() - 1;
-            packet[last] ^= 0x55;
-        }
-        let piece = Some(aim.piece).filter(|n| *n > 0);
-        self.receive(&packet, RxChecksum::Unknown, piece);
-    }
-
-    /// What the application does.
-    fn call(&mut self, op: &Op) {
-        let now = self.now;
-        let conn = |n: u8, all: &[ConnId]| all.get(usize::from(n) % all.len().max(1)).copied();
-        match *op {
-            Op::Write(n, len) => {
-                if let Some(id) = conn(n, &self.conns) {
-                    let _ = self.stack.write(now, id, &vec![4; usize::from(len)]);
-                }
-            }
-            Op::Read(n, len) => {
-                if let Some(id) = conn(n, &self.conns) {
-                    let _ = self.stack.read(now, id, &mut vec![0; usize::from(len)]);
-                }
-            }
-            Op::Shutdown(n) => {
-                if let Some(id) = conn(n, &self.conns) {
-                    let _ = self.stack.shutdown(id);
-                }
-            }
-            Op::Close(n) | Op::Abort(n) => {
-                if let Some(id) = conn(n, &self.conns) {
-                    self.conns.retain(|c| *c != id);
-                    if matches!(op, Op::Close(_)) {
-                        self.stack.close(now, id);
-                    } else {
-                        self.stack.abort(id);
-                    }
-                }
-            }
-            Op::Accept => {
-                for l in &self.listeners {
-                    if let Ok(Some(id)) = self.stack.accept(*l) {
-                        self.conns.push(id);
-                    }
-                }
-            }
-            Op::Connect { port, fixed, loopback } => self.connect(port, fixed, loopback),
-            Op::Listen(n) => self.listen(u16::from(n % 8) + 80),
-            Op::Unlisten(n) if !self.listeners.is_empty() => {
-                let at = usize::from(n) % self.listeners.len();
-                let id = self.listeners.remove(at);
-                self.stack.close_listener(id);
-            }
-            _ => {}
-        }
-    }
-
-    fn connect(&mut self, port: u8, fixed: bool, loopback: bool) {
-        let port = u16::from(port % 8) + 80;
-        let to = if loopback { self.local(port) } else { self.remote(port) };
-        // From its own port to its own port: a connection with itself.
-        let local = fixed.then(|| self.local(port).into());
-        let options = ConnectOptions { local, options: None };
-        self.conns.extend(self.stack.connect(self.now, to.into(), options));
-    }
-
     /// Lets time pass through every deadline on the way.
     fn pass_to(&mut self, to: Instant) {
         for turn in 0.. {
-            assert!(turn < DRAIN, "deadlines never end: {:?}", self.stack.connections());
+            assert!(turn < TURNS, "deadlines never end: {:?}", self.stack.connections());
             let Some(at) = self.stack.next_deadline().filter(|at| *at <= to) else { break };
             // The wheel rounds a deadline up to its tick.
             self.now = self.now.max(at);
@@ -474,39 +222,5 @@ impl World {
             }
         }
         assert!(!self.stack.has_work(), "drained and has work");
-    }
-
-    fn check(&self) {
-        let s = &self.stack;
-        self.sockets.check(s);
-        assert!(s.connection_count() <= MAX_CONNECTIONS, "{}", s.connection_count());
-        let proven = s.config().somaxconn;
-        assert!(s.half_open_count() <= (SYN_BACKLOG + proven) * (MAX_LISTENERS + 1));
-        self.desk.check(s);
-        assert!(s.time_wait_count() <= MAX_TIME_WAIT);
-        let reachable = s.connections().iter().filter(|r| r.remote.is_some()).count();
-        assert_eq!(s.demux_count(), reachable, "{:?}", s.connections());
-        // And one for the fragments of either family.
-        assert!(s.timer_count() <= reachable + 2, "timers leak: {:?}", s.connections());
-    }
-
-    /// Everything is let go: nothing is left after a while.
-    fn end(&mut self) {
-        self.sockets.end(&mut self.stack);
-        for id in std::mem::take(&mut self.listeners) {
-            self.stack.close_listener(id);
-        }
-        self.desk.end(self.now, &mut self.stack);
-        for id in std::mem::take(&mut self.conns) {
-            self.stack.close(self.now, id);
-        }
-        self.drain();
-        self.pass_to(self.now + Duration::from_secs(3600));
-        let s = &self.stack;
-        let left =
-            (s.connection_count(), s.half_open_count(), s.time_wait_count(), s.demux_count());
-        assert_eq!(s.request_count(), 0);
-        assert_eq!(left, (0, 0, 0, 0), "{:?}", s.connections());
-        assert_eq!(s.timer_count(), 0, "timers are left");
     }
 }

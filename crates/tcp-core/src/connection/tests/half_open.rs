@@ -232,10 +232,8 @@ fn after_4_gib_no_segment_is_taken_for_the_last_of_the_handshake() {
 #[test]
 fn a_last_ack_that_is_not_old_for_the_record_is_not_old_for_the_connection() {
     let config = TcpConfig::default();
-    let stamp = |value| Options {
-        timestamps: Some(Timestamps { value, echo: 0 }),
-        ..Options::default()
-    };
+    let stamp =
+        |value| Options { timestamps: Some(Timestamps { value, echo: 0 }), ..Options::default() };
     let syn = Segment { seq: ISNS[0].theirs, options: stamp(100), ..Segment::default() };
     let mut r = Record { half: Record::open(ISNS[0], &syn, &config), isns: ISNS[0], config };
     let ack = Segment { options: stamp(99), ..r.segment(ACK) };

@@ -285,7 +285,10 @@ impl Stack {
                 }
                 Table::End => None,
             };
-            rows.extend(row);
+            // Most places are empty, and a row is large: nothing is moved for them.
+            if let Some(row) = row {
+                rows.push(row);
+            }
             if cursor.place >= self.places(cursor.table) {
                 cursor.next_table();
             }

@@ -85,7 +85,7 @@ impl World {
         };
         let urgent = (cell.urgent_left(), cell.is_at_mark());
         assert!(urgent.0 > 0 || !urgent.1, "at the mark of nothing");
-        if len % 2 == 0 {
+        if len.is_multiple_of(2) {
             assert!(cell.read_bytes(now, most).map_or(0, |text| text.len()) <= most);
         } else {
             let mut seen = vec![0; most];
@@ -108,7 +108,7 @@ impl World {
 
 /// Changes one option. Keepalive is slow enough that hours of it are few turns.
 fn set(o: &mut SocketOptions, how: u16) {
-    let (value, on) = (how / 16, how / 16 % 2 == 0);
+    let (value, on) = (how / 16, (how / 16).is_multiple_of(2));
     let secs = |n: u16| Duration::from_secs(n.into());
     match how % 16 {
         0 => o.nodelay = on,

@@ -88,9 +88,9 @@ impl Flows {
         self.done().await
     }
 
-    /// No block is begun any more. Those that have been begun go on, and what comes in is still
-    /// taken, both uncounted, until the peer closes or the streams are dropped.
-    pub(crate) fn finish(&mut self) -> Tally {
+    /// What flows from now on is not counted. It still flows until the streams are dropped: a client of
+    /// iperf3 drains them block by block, and would wait for the rest of a last one.
+    pub(crate) fn finish(&self) -> Tally {
         let took = self.start.elapsed();
         let streams = self.all.iter().enumerate().map(|(i, flow)| StreamResults {
             id: stream_id(i),
@@ -108,9 +108,6 @@ impl Flows {
             congestion_used: self.all.first().map(|f| f.stream.info().congestion.to_owned()),
             streams: streams.collect(),
         };
-        if self.direction == Direction::Send {
-            self.budget.store(0, Relaxed);
-        }
         Tally { direction: self.direction, seconds: took.as_secs_f64(), results }
     }
 

@@ -119,7 +119,7 @@ impl TcpStream {
     /// # Errors
     /// `WouldBlock` without room; otherwise as writing. `data` keeps what was not taken.
     pub fn try_write_bytes(&self, data: &mut Bytes) -> io::Result<usize> {
-        self.cell.write_bytes(self.net.handle.now(), data).map_err(error::from_user)
+        self.write_or_settle(|now| self.cell.write_bytes(now, data))
     }
 
     /// Writes all of `data`, as `write_all`, by reference where that costs less than a copy; see

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
+use tcp_core::Instant;
 use tcp_core::connection::{Info, State};
+use tcp_core::error::UserError;
 use tcp_io::cell::{ConnCell, Interest as CellInterest, Readiness};
 use tcp_io::stack::ConnectOptions;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
@@ -547,7 +549,7 @@ impl TcpStream {
     /// # Errors
     /// `WouldBlock` without room; otherwise as writing.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.cell.write(self.net.handle.now(), buf).map_err(error::from_user)
+        self.write_or_settle(|now| self.cell.write(now, buf))
     }
 
     /// Writes as much of several buffers as there is room for now.
@@ -569,8 +571,26 @@ impl TcpStream {
     /// # Errors
     /// As [`try_write`](Self::try_write).
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let slices = bufs.iter().map(|b| &**b);
-        self.cell.write_vectored(self.net.handle.now(), slices).map_err(error::from_user)
+        self.write_or_settle(|now| self.cell.write_vectored(now, bufs.iter().map(|b| &**b)))
+    }
+
+    /// A writer to its own address waits for its reader only, and for no text under way, as on Linux:
+    /// that is settled before it is told to wait.
+    pub(crate) fn write_or_settle(
+        &self,
+        mut write: impl FnMut(Instant) -> Result<usize, UserError>,
+    ) -> io::Result<usize> {
+        let mut result = write(self.net.handle.now());
+        if matches!(result, Err(UserError::WouldBlock)) && self.is_to_itself() {
+            self.net.handle.with_stack(|stack, now| stack.settle(now));
+            result = write(self.net.handle.now());
+        }
+        result.map_err(error::from_user)
+    }
+
+    fn is_to_itself(&self) -> bool {
+        let tuple = self.cell.tuple();
+        tuple.remote.ip == tuple.local.ip || tuple.remote.ip.is_loopback()
     }
 
     /// Runs `f`, which does its own input or output on this stream. If it returns `WouldBlock`, the

@@ -6,7 +6,6 @@ use std::io;
 use tcp_io::cell::{Interest, Readiness};
 
 use crate::budget::attempt;
-use crate::error;
 use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::stream::TcpStream;
 use crate::wait::Wait;
@@ -34,7 +33,7 @@ impl TcpStream {
     /// As [`try_write`](Self::try_write).
     #[doc(alias = "MSG_OOB")]
     pub fn try_write_urgent(&self, buf: &[u8]) -> io::Result<usize> {
-        self.cell.write_urgent(self.net.handle.now(), buf).map_err(error::from_user)
+        self.write_or_settle(|now| self.cell.write_urgent(now, buf))
     }
 
     /// Writes as much as there is room for, waiting for some, and tells the peer at once that urgent

@@ -6,6 +6,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use common::{fill, in_virtual_time, net, on_both, pair, poll_once};
+use tcp_async::Net;
+use tcp_core::config::TcpConfig;
 use tokio::io::{AsyncReadExt, Interest};
 
 #[test]
@@ -34,6 +36,38 @@ fn writing_would_block_until_the_peer_reads() {
         w.unwrap();
         r.unwrap();
         assert_eq!(a.try_write(b"more").unwrap(), 4);
+    });
+}
+
+// On Linux the loopback device delivers within the call. Here a task, or a thread of its own, does: room
+// that text under way gives back must not come after a writer was told to wait.
+#[test]
+fn a_writer_to_itself_waits_for_its_reader_only() {
+    in_virtual_time(async {
+        let wide = |tcp: &mut TcpConfig| tcp.receive_buffer.initial = 4 << 20;
+        let net = Net::builder().address("10.0.0.1/24").tcp(wide).loopback().unwrap();
+        // The server: the SYN-ACK has told the client of 64 KiB only.
+        let (b, a, _l) = pair(&net).await;
+        let block = vec![7; 4000];
+        let mut written = 0;
+        // The stack's task has no turn in here.
+        let e = loop {
+            match a.try_write(&block) {
+                Ok(n) => written += n,
+                Err(e) => break e,
+            }
+        };
+        assert_eq!(e.kind(), ErrorKind::WouldBlock);
+        for _ in 0..100 {
+            assert!(poll_once(pin!(a.writable())).await.is_pending());
+            tokio::task::yield_now().await;
+        }
+        let mut read = 0;
+        while read < written {
+            b.readable().await.unwrap();
+            read += b.try_read(&mut vec![0; 65_536]).unwrap_or(0);
+        }
+        a.writable().await.unwrap();
     });
 }
 

@@ -70,6 +70,22 @@ impl Stack {
         }
     }
 
+    /// Lets arrive what is on its way between our own addresses, with what follows from it: as on Linux,
+    /// where the loopback device delivers within the call that sends. It ends early if there is a
+    /// packet for the device, which waits for the next drain.
+    pub fn settle(&mut self, now: Instant) {
+        let mut first = None;
+        self.transmit(now, &mut |packet| {
+            first = Some(packet);
+            false
+        });
+        if let Some(packet) = first {
+            // Counted when it goes.
+            self.counters.packets_out -= 1;
+            self.answers.push_front(packet);
+        }
+    }
+
     /// Whether a drain would find something to do.
     pub fn has_work(&self) -> bool {
         !self.active.is_empty()

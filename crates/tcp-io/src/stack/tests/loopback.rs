@@ -36,6 +36,28 @@ fn every_local_address_is_reached_inside() {
 }
 
 #[test]
+fn settling_passes_on_what_is_for_ourselves_and_keeps_what_is_for_the_device() {
+    let mut rig = Rig::new();
+    let l = rig.listen("127.0.0.1:80");
+    let a = rig.stack.connect(rig.now, at("127.0.0.1:80"), ConnectOptions::default()).unwrap();
+    rig.stack.settle(rig.now);
+    let b = rig.accept(l).unwrap();
+    rig.stack.write(rig.now, a, b"there").unwrap();
+    rig.stack.settle(rig.now);
+    assert_eq!(rig.read(b), b"there");
+    let before = rig.stack.counters().packets_out;
+    // A SYN for the device stays where it is, in front of all others, until it is asked for.
+    rig.stack.connect(rig.now, at("10.0.0.9:80"), ConnectOptions::default()).unwrap();
+    rig.stack.settle(rig.now);
+    rig.stack.settle(rig.now);
+    assert_eq!(rig.stack.counters().packets_out, before);
+    assert!(rig.stack.has_work());
+    assert!(rig.stack.poll_transmit(rig.now).is_some(), "the SYN");
+    assert_eq!(rig.stack.counters().packets_out, before + 1);
+    assert!(rig.stack.poll_transmit(rig.now).is_none(), "and nothing twice");
+}
+
+#[test]
 fn a_closed_local_port_refuses_at_once() {
     let mut rig = Rig::new();
     let c = rig.stack.connect(rig.now, at("127.0.0.1:81"), ConnectOptions::default()).unwrap();

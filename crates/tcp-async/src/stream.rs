@@ -1,20 +1,21 @@
-//! What does a connection look like to a tokio program? `TcpStream` in the shape of `tokio::net`.
+//! What does a connection look like to a tokio program? `TcpStream` in the shape of `tokio::net`. When
+//! it is ready is in `ready`, what is tried at once in `attempt`.
+
+mod attempt;
+mod ready;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::BufMut;
-use tcp_core::Instant;
 use tcp_core::connection::{Info, State};
-use tcp_core::error::UserError;
-use tcp_io::cell::{ConnCell, Interest as CellInterest, Readiness};
+use tcp_io::cell::{ConnCell, Interest as CellInterest};
 use tcp_io::stack::ConnectOptions;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::ToSocketAddrs;
 
 use crate::budget::{attempt, cooperative};
@@ -22,6 +23,8 @@ use crate::error;
 use crate::net::Net;
 use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::wait::Wait;
+
+pub(crate) use self::ready::{cell_interest, tokio_ready};
 
 /// A TCP connection; see `tokio::net::TcpStream`.
 ///
@@ -316,362 +319,6 @@ impl TcpStream {
         }
     }
 
-    /// Waits until one of the directions of `interest` is ready.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// use tokio::io::Interest;
-    ///
-    /// let ready = stream.ready(Interest::READABLE | Interest::WRITABLE).await?;
-    /// assert!(ready.is_writable());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// None; a failure shows in the readiness, and in the next read or write.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        let ready = Wait::new(&self.cell, cell_interest(interest)).await;
-        Ok(tokio_ready(ready))
-    }
-
-    /// Waits until there is something to read, the end, or an error.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// peer.try_write(b"hello")?;
-    /// let mut text = [0; 10];
-    /// loop {
-    ///     stream.readable().await?;
-    ///     match stream.try_read(&mut text) {
-    ///         Ok(n) => break assert_eq!(&text[..n], b"hello"),
-    ///         Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
-    ///         Err(e) => return Err(e),
-    ///     }
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.ready(Interest::READABLE).await.map(|_| ())
-    }
-
-    /// Waits until there is room to write, or writing fails at once.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// stream.writable().await?;
-    /// assert_eq!(stream.try_write(b"hello")?, 5);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.ready(Interest::WRITABLE).await.map(|_| ())
-    }
-
-    /// Polls for read readiness; keeps the waker of the last task that called.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// peer.try_write(b"hello")?;
-    /// std::future::poll_fn(|cx| stream.poll_read_ready(cx)).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        cooperative(cx, |cx| self.cell.poll_ready(cx, CellInterest::READABLE)).map(|_| Ok(()))
-    }
-
-    /// Polls for write readiness; keeps the waker of the last task that called.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// std::future::poll_fn(|cx| stream.poll_write_ready(cx)).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        cooperative(cx, |cx| self.cell.poll_ready(cx, CellInterest::WRITABLE)).map(|_| Ok(()))
-    }
-
-    /// Reads what is there now.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// use std::io::ErrorKind;
-    ///
-    /// let nothing = stream.try_read(&mut [0; 10]).expect_err("nothing has come");
-    /// assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// `WouldBlock` if nothing is there; otherwise as reading.
-    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.cell.read(self.net.handle.now(), buf).map_err(error::from_user)
-    }
-
-    /// Reads what is there now into several buffers.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// use std::io::IoSliceMut;
-    ///
-    /// peer.try_write(b"hello")?;
-    /// stream.readable().await?;
-    /// let (mut head, mut tail) = ([0; 2], [0; 10]);
-    /// let n = stream.try_read_vectored(&mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut tail)])?;
-    /// assert_eq!((n, &head, &tail[..3]), (5, b"he", &b"llo"[..]));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`try_read`](Self::try_read).
-    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        // In one step: a failure behind the text must wait for the next read.
-        let room = bufs.iter().map(|b| b.len()).sum();
-        let mut rooms = bufs.iter_mut().map(|b| &mut **b).filter(|b| !b.is_empty());
-        let mut room_left: &mut [u8] = &mut [];
-        let mut scatter = |mut text: &[u8]| {
-            while !text.is_empty() {
-                if room_left.is_empty() {
-                    room_left = rooms.next().unwrap_or_default();
-                }
-                let n = text.len().min(room_left.len());
-                let (now, later) = std::mem::take(&mut room_left).split_at_mut(n);
-                now.copy_from_slice(&text[..n]);
-                (text, room_left) = (&text[n..], later);
-            }
-        };
-        self.cell.read_with(self.net.handle.now(), room, &mut scatter).map_err(error::from_user)
-    }
-
-    /// Reads what is there now into a growing buffer, at most as much as it has room for without
-    /// growing; a `Vec` that is full grows first.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// peer.try_write(b"hello")?;
-    /// stream.readable().await?;
-    /// let mut text = Vec::with_capacity(100);
-    /// stream.try_read_buf(&mut text)?;
-    /// assert_eq!(text, b"hello");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`try_read`](Self::try_read).
-    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        let room = buf.chunk_mut().len();
-        self.cell
-            .read_with(self.net.handle.now(), room, &mut |text| buf.put_slice(text))
-            .map_err(error::from_user)
-    }
-
-    /// Writes as much as there is room for now.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// assert_eq!(stream.try_write(b"hello")?, 5);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// `WouldBlock` without room; otherwise as writing.
-    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.write_or_settle(|now| self.cell.write(now, buf))
-    }
-
-    /// Writes as much of several buffers as there is room for now.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// use std::io::IoSlice;
-    ///
-    /// assert_eq!(stream.try_write_vectored(&[IoSlice::new(b"he"), IoSlice::new(b"llo")])?, 5);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`try_write`](Self::try_write).
-    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.write_or_settle(|now| self.cell.write_vectored(now, bufs.iter().map(|b| &**b)))
-    }
-
-    /// A writer to its own address waits for its reader only, and for no text under way, as on Linux:
-    /// that is settled before it is told to wait.
-    pub(crate) fn write_or_settle(
-        &self,
-        mut write: impl FnMut(Instant) -> Result<usize, UserError>,
-    ) -> io::Result<usize> {
-        let mut result = write(self.net.handle.now());
-        if matches!(result, Err(UserError::WouldBlock)) && self.is_to_itself() {
-            self.net.handle.with_stack(|stack, now| stack.settle(now));
-            result = write(self.net.handle.now());
-        }
-        result.map_err(error::from_user)
-    }
-
-    fn is_to_itself(&self) -> bool {
-        let tuple = self.cell.tuple();
-        tuple.remote.ip == tuple.local.ip || tuple.remote.ip.is_loopback()
-    }
-
-    /// Runs `f`, which does its own input or output on this stream. If it returns `WouldBlock`, the
-    /// stream counts as not ready until the next event.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// use tokio::io::Interest;
-    ///
-    /// let n = stream.try_io(Interest::WRITABLE, || stream.try_write(b"hello"))?;
-    /// assert_eq!(n, 5);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// `WouldBlock` if the stream is not ready; otherwise what `f` returns.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        let interest = cell_interest(interest);
-        let (ready, seen) = self.cell.readiness_seen();
-        if (ready & interest.mask()).is_empty() {
-            return Err(io::Error::from(io::ErrorKind::WouldBlock));
-        }
-        let result = f();
-        if matches!(&result, Err(e) if e.kind() == io::ErrorKind::WouldBlock) {
-            self.cell.spend(interest, seen);
-        }
-        result
-    }
-
-    /// Runs `f`, which does its own input or output on this stream, whenever the stream is ready,
-    /// until it returns something else than `WouldBlock`; each time after that it waits for an
-    /// event.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut peer, _) = listener.accept().await?;
-    /// use tokio::io::Interest;
-    ///
-    /// peer.try_write(b"hello")?;
-    /// let mut text = [0; 10];
-    /// let n = stream.async_io(Interest::READABLE, || stream.try_read(&mut text)).await?;
-    /// assert_eq!(&text[..n], b"hello");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// What `f` returns.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        mut f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        loop {
-            self.ready(interest).await?;
-            match attempt(|| self.try_io(interest, &mut f)).await {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    if self.cell.readiness_seen().0.intersects(Readiness::CLOSED) {
-                        // What is closed is ready for ever: others have their turn, too.
-                        tokio::task::yield_now().await;
-                    }
-                }
-                r => return r,
-            }
-        }
-    }
-
     /// Borrowed halves; see `tokio::net::TcpStream::split`.
     ///
     /// ```
@@ -764,39 +411,6 @@ impl TcpStream {
     ) -> Poll<io::Result<usize>> {
         self.poll_io(cx, CellInterest::WRITABLE, |s| s.try_write_vectored(bufs))
     }
-}
-
-/// What the waiter list knows of tokio's interest.
-pub(crate) fn cell_interest(i: Interest) -> CellInterest {
-    let mut all = None;
-    let mut add = |wanted: bool, c: CellInterest| {
-        if wanted {
-            all = Some(all.map_or(c, |a| a | c));
-        }
-    };
-    add(i.is_readable(), CellInterest::READABLE);
-    add(i.is_writable(), CellInterest::WRITABLE);
-    add(i.is_error(), CellInterest::ERROR);
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    add(i.is_priority(), CellInterest::PRIORITY);
-    all.unwrap_or(CellInterest::READABLE)
-}
-
-pub(crate) fn tokio_ready(r: Readiness) -> Ready {
-    let mut all = Ready::EMPTY;
-    let mut add = |ours: Readiness, theirs: Ready| {
-        if r.intersects(ours) {
-            all |= theirs;
-        }
-    };
-    add(Readiness::READABLE, Ready::READABLE);
-    add(Readiness::WRITABLE, Ready::WRITABLE);
-    add(Readiness::READ_CLOSED, Ready::READ_CLOSED);
-    add(Readiness::WRITE_CLOSED, Ready::WRITE_CLOSED);
-    add(Readiness::ERROR, Ready::ERROR);
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    add(Readiness::PRIORITY, Ready::PRIORITY);
-    all
 }
 
 impl fmt::Debug for TcpStream {

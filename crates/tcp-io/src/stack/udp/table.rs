@@ -123,7 +123,9 @@ impl Udp {
     }
 
     pub(super) fn ids(&self) -> Vec<UdpId> {
-        self.by_port.values().flatten().copied().collect()
+        // By place: an order that a seed repeats.
+        let open = self.slots.iter().filter(|(_, e)| e.open);
+        open.map(|(slot, e)| UdpId { slot: slot as u32, generation: e.generation }).collect()
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = UdpRow> + '_ {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use stack_examples::{LookArgs, TunArgs, init_logging};
+use tcp_async::device::TunError;
 use tcp_async::{Net, TcpListener, TcpStream};
-use tcp_io::device::TunError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -131,7 +131,8 @@ async fn echo(mut stream: TcpStream) -> (TcpStream, u64, std::io::Result<()>) {
 
 /// A server stack and a client stack in this process, joined by a memory link.
 async fn demo(args: &Args) -> std::io::Result<()> {
-    let (here, there) = tcp_io::device::memory_pair(tcp_io::device::Capabilities::offloading(1500));
+    let (here, there) =
+        tcp_async::device::memory_pair(tcp_async::device::Capabilities::offloading(1500));
     let server = Net::builder().address("10.45.0.2/24").address("fd45::2/64").device(here)?;
     let _status = args.look.serve(&server)?;
     let client = Net::builder().address("10.45.0.1/24").address("fd45::1/64").device(there)?;

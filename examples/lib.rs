@@ -6,9 +6,9 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
+use tcp_async::device::{CaptureHandle, CaptureOptions, Device, Tap, TunDevice, TunError};
 use tcp_async::status::StatusServer;
 use tcp_async::{Builder, Cidr, Net};
-use tcp_io::device::{CaptureHandle, CaptureOptions, Device, Tap, TunDevice, TunError};
 
 /// Which TUN device and addresses a program uses.
 #[derive(Args, Clone, Debug)]

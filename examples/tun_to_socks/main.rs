@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use stack_examples::{TunArgs, init_logging};
+use tcp_async::device::TunError;
 use tcp_async::{
     Foreign, Net, PendingConnection, PendingListener, PendingOptions, Rejection, Unreachability,
 };
-use tcp_io::device::TunError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 

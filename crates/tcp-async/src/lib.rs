@@ -80,6 +80,7 @@ pub use tcp_core::connection::{
 };
 pub use tcp_core::listen::PeerSyn;
 pub use tcp_io::cell::{UdpOptions, UdpRow};
+pub use tcp_io::device;
 pub use tcp_io::stack::{
     BindOptions, Cidr, ConnectionRow, CounterRow, Counters, Filter, Foreign, ListenOptions,
     ListenScope, Network, PacketDrop, PendingOptions, Rejection, Routes, RunningTimer, StackConfig,

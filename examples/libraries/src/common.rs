@@ -117,7 +117,7 @@ pub struct Host {
     ips: Vec<IpAddr>,
     interrupt: Signal,
     terminate: Signal,
-    capture: Option<tcp_io::device::CaptureHandle>,
+    capture: Option<tcp_async::device::CaptureHandle>,
     _status: Option<StatusServer>,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Most read sources as text and need nothing but the checkout; `tokio-tests` compiles and runs.
 
+mod examples;
 mod labels;
 mod layers;
 mod requirements;
@@ -28,6 +29,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// List the public items that no example shows
+    Examples,
     /// Check that modules and crates only name what lies below them
     Layers,
     /// Run tokio's own tests for TCP over our types
@@ -39,9 +42,13 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    if let Some(real) = std::env::var_os(examples::AS_RUSTDOC) {
+        return examples::as_rustdoc(real);
+    }
     let root = tree::root();
     let outcome = match Arguments::parse().task {
         Task::Requirements { check } => requirements::run(&root, check),
+        Task::Examples => examples::run(&root),
         Task::Layers => layers::run(&root),
         Task::TokioTests { all } => tokio_tests::run(&root, all),
     };

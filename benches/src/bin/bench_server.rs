@@ -30,6 +30,9 @@ struct Args {
     /// Largest receive buffer in octets, if not the default.
     #[arg(long)]
     receive_max: Option<usize>,
+    /// Largest send buffer in octets, if not the default.
+    #[arg(long)]
+    send_max: Option<usize>,
     /// Worker threads; 1 runs everything on one thread.
     #[arg(long, default_value_t = 1)]
     threads: usize,
@@ -63,9 +66,11 @@ async fn run(args: &Args) -> std::io::Result<()> {
         .tx_queue_len(1000)
         .offload(offload)
         .open()?;
-    let limit = args.receive_max;
+    let (receive_max, send_max) = (args.receive_max, args.send_max);
     let builder = Net::builder().cidr(args.address).tcp(|t| {
-        t.receive_buffer.max = limit.unwrap_or(t.receive_buffer.max);
+        t.receive_buffer.max = receive_max.unwrap_or(t.receive_buffer.max);
+        t.send_buffer.max = send_max.unwrap_or(t.send_buffer.max);
+        t.send_buffer.initial = t.send_buffer.initial.min(t.send_buffer.max);
     });
     let net = builder.device(device)?;
     for service in Service::ALL {

@@ -1,16 +1,16 @@
-//! Where do a connection's bytes lie? Written ones until they are acknowledged ([`SendBuffer`]),
-//! received ones until they are read ([`ReceiveBuffer`]), and what lies past a gap
-//! ([`Assembler`]). Windows and limits are the caller's (RFC 9293 3.8.6, RFC 2018 4, RFC 2883 4).
+//! Where do a connection's bytes lie? Written ones until they are acknowledged (`SendBuffer`),
+//! received ones until they are read (`ReceiveBuffer`), and what lies past a gap (`Assembler`).
+//! Windows and limits are the caller's (RFC 9293 3.8.6, RFC 2018 4, RFC 2883 4).
 //!
-//! Nothing here allocates before the first byte, so that an idle connection holds no buffer.
+//! Nothing here allocates before the first byte, so that an idle connection holds no buffer. What
+//! leaves this module is the [`Payload`] of a segment.
 
 mod assembler;
 mod receive;
 mod send;
 
-pub use assembler::{Assembler, MAX_RANGES, SeqRange};
-pub use receive::{Inserted, MAX_CAPACITY, ReceiveBuffer};
-pub use send::{CHUNK, LEAST_REFERENCE, MAX_SLICES, POOL, SMALLEST, SendBuffer};
+pub(crate) use receive::ReceiveBuffer;
+pub(crate) use send::{CHUNK, LEAST_REFERENCE, SendBuffer};
 
 use bytes::Bytes;
 use smallvec::SmallVec;

@@ -17,12 +17,13 @@ pub use crate::config::Algorithm;
 /// No window grows beyond this: the largest that RFC 7323 2.3 lets a peer offer.
 const MAX_WINDOW: u32 = 1 << 30;
 
-/// An ACK that brought news, as congestion control sees it.
+/// An ACK that moved SND.UNA, as congestion control sees it. Duplicates are none, whatever
+/// their SACK blocks report (RFC 5681 3.1).
 #[derive(Debug, Clone, Copy)]
 pub struct Ack {
     /// When it arrived.
     pub now: Instant,
-    /// Octets acknowledged or SACKed for the first time; one ACK may cover many segments.
+    /// Octets acknowledged cumulatively; one ACK may cover many segments.
     pub acked: u32,
     /// Octets in flight before it.
     pub in_flight_before: u32,
@@ -43,7 +44,7 @@ pub struct Ack {
 /// come, [`on_recovered`](Self::on_recovered). ACKs between `on_loss` and `on_recovered` don't
 /// open the window.
 pub trait Controller: Debug + Send {
-    /// An ACK brought news.
+    /// An ACK acknowledged something new.
     fn on_ack(&mut self, ack: &Ack);
     /// Fast recovery begins: `in_flight` is FlightSize when the loss showed. Called again without
     /// `on_recovered` between if one recovery follows directly on another.

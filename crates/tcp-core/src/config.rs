@@ -14,6 +14,15 @@ pub use options::{Keepalive, Linger, Linger2, SocketOptions, buffer_limit};
 pub use path_mtu::{MtuProbing, PathMtuConfig};
 
 /// The built-in congestion controllers.
+///
+/// ```
+/// use tcp_core::config::{Algorithm, UnknownAlgorithm};
+///
+/// let algorithm: Algorithm = "reno".parse()?;
+/// assert_eq!(algorithm, Algorithm::Reno);
+/// assert_eq!(Algorithm::default().name(), "cubic");
+/// # Ok::<(), UnknownAlgorithm>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Algorithm {
     /// RFC 5681.
@@ -45,6 +54,14 @@ impl FromStr for Algorithm {
 }
 
 /// No built-in congestion control has this name.
+///
+/// ```
+/// use tcp_core::config::{Algorithm, UnknownAlgorithm};
+///
+/// let unknown = "vegas".parse::<Algorithm>();
+/// assert_eq!(unknown, Err(UnknownAlgorithm));
+/// assert_eq!(UnknownAlgorithm.to_string(), "unknown congestion control");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownAlgorithm;
 
@@ -57,6 +74,20 @@ impl fmt::Display for UnknownAlgorithm {
 impl core::error::Error for UnknownAlgorithm {}
 
 /// How far a buffer may grow: it starts at `initial` and is auto-tuned up to `max`, in octets.
+///
+/// ```
+/// use tcp_core::config::{BufferLimits, TcpConfig};
+/// # use tcp_core::Instant;
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+///
+/// let send_buffer = BufferLimits { initial: 32 << 10, max: 1 << 20 };
+/// let config = TcpConfig { send_buffer, ..TcpConfig::default() };
+/// let (mut client, _server) = established(now, config);
+/// // The peer has acknowledged nothing yet that would let the buffer grow.
+/// assert_eq!(client.write(now, &[0; 100 << 10])?, 32 << 10);
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BufferLimits {
     /// The limit of a new connection.
@@ -66,6 +97,28 @@ pub struct BufferLimits {
 }
 
 /// The numbers of a stack's TCP. Construct with [`TcpConfig::default`] and change fields.
+///
+/// ```
+/// use core::time::Duration;
+/// use tcp_core::config::{BufferLimits, TcpConfig};
+/// # use tcp_core::Instant;
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+///
+/// let config = TcpConfig {
+///     timestamps: false,
+///     receive_buffer: BufferLimits { initial: 64 << 10, max: 1 << 20 },
+///     rto_min: Duration::from_millis(300),
+///     ..TcpConfig::default()
+/// };
+/// // 1 MiB in a field of 16 bits: 32,768 times 2^5.
+/// assert_eq!(config.window_scale(), 5);
+/// let (client, _server) = established(now, config);
+/// let info = client.info();
+/// assert_eq!((info.negotiated.timestamps, info.receive_scale), (false, 5));
+/// // Without timestamps there is room for 1460 octets in a packet of 1500.
+/// assert_eq!((info.send_mss, info.rto), (1460, Duration::from_millis(300)));
+/// ```
 #[derive(Clone, Debug)]
 pub struct TcpConfig {
     /// Offer selective acknowledgement (RFC 2018). Linux: on.

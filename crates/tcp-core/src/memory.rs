@@ -27,6 +27,17 @@ pub(crate) const FOR_RECORDS: usize = 256;
 const CRUMB: usize = 1024;
 
 /// The marks of the account, in octets (Linux: `tcp_mem`, there in pages).
+///
+/// ```
+/// use tcp_core::memory::MemoryLimits;
+///
+/// let limits = MemoryLimits::at_most(12 << 20);
+/// assert_eq!(limits, MemoryLimits { low: 6 << 20, pressure: 8 << 20, high: 12 << 20 });
+/// // Pressure that ends later:
+/// let limits = MemoryLimits { low: 2 << 20, ..limits };
+/// assert!(limits.low < limits.pressure);
+/// assert_eq!(MemoryLimits::default().high, 768 << 20);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemoryLimits {
     /// Pressure ends when no more than this is held.
@@ -58,6 +69,23 @@ impl Default for MemoryLimits {
 }
 
 /// How short memory is.
+///
+/// ```
+/// use tcp_core::memory::{Level, Memory, MemoryLimits};
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, _server) = established(now, TcpConfig::default());
+///
+/// let memory = Memory::new(MemoryLimits { low: 8 << 10, pressure: 16 << 10, high: 1 << 20 });
+/// client.join_memory(&memory);
+/// client.write(now, &[0; 4 << 10])?;
+/// assert_eq!(memory.level(), Level::Low);
+/// client.write(now, &[0; 32 << 10])?;
+/// assert_eq!(memory.level(), Level::Pressure);
+/// assert!(Level::Low < Level::Pressure && Level::Pressure < Level::High);
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Level {
     /// There is enough.
@@ -69,6 +97,24 @@ pub enum Level {
 }
 
 /// What the account says, for tables.
+///
+/// ```
+/// use tcp_core::memory::{Memory, MemoryLimits};
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, _server) = established(now, TcpConfig::default());
+///
+/// // No buffer grows beyond seven eighths of the budget: 56 KiB.
+/// let memory = Memory::new(MemoryLimits::at_most(64 << 10));
+/// client.join_memory(&memory);
+/// let written = client.write(now, &[0; 128 << 10])?;
+/// let info = memory.info();
+/// assert!(written <= info.charged && info.charged <= 56 << 10);
+/// assert_eq!((info.holders, info.pressures), (1, 1));
+/// assert!(info.refusals > 0, "more was asked for");
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemoryInfo {
     /// Octets held by the buffers of all connections: whole allocations.
@@ -90,6 +136,30 @@ pub struct MemoryInfo {
 }
 
 /// The account of one stack, shared by its connections.
+///
+/// ```
+/// use tcp_core::memory::{Level, Memory, MemoryLimits};
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, mut server) = established(now, TcpConfig::default());
+///
+/// let memory = Memory::new(MemoryLimits::at_most(16 << 20));
+/// client.join_memory(&memory);
+/// server.join_memory(&memory);
+/// client.write(now, &[0; 10_000])?;
+/// assert!(memory.info().charged >= 10_000);
+/// assert_eq!((memory.info().holders, memory.level()), (2, Level::Low));
+///
+/// // Each connection can see that somebody waits, without asking the stack.
+/// memory.set_awaited(true);
+/// assert!(memory.is_awaited() && server.memory_is_awaited());
+///
+/// // What a connection held goes back with it.
+/// drop((client, server));
+/// assert_eq!((memory.info().charged, memory.info().holders), (0, 0));
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Debug)]
 pub struct Memory {
     limits: MemoryLimits,

@@ -19,4 +19,21 @@ use smallvec::SmallVec;
 ///
 /// They stay valid and unchanged whatever happens to the buffer that they come from, so that a
 /// packet can be on its way to the device while the connection goes on without a lock.
+///
+/// ```
+/// use tcp_core::buffer::Payload;
+/// use tcp_core::connection::Limits;
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, _server) = established(now, TcpConfig::default());
+///
+/// client.write(now, b"hello")?;
+/// let mut text = Payload::new();
+/// let packet = client.poll_transmit(now, &Limits::default(), &mut text).unwrap();
+/// // The text stays, whatever happens to the connection.
+/// client.abort();
+/// assert_eq!((text.concat().as_slice(), packet.payload_len), (&b"hello"[..], 5));
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 pub type Payload = SmallVec<[Bytes; 2]>;

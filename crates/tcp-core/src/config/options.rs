@@ -7,6 +7,26 @@ use core::time::Duration;
 use super::Algorithm;
 
 /// What an application may set on one connection.
+///
+/// ```
+/// use tcp_core::connection::Limits;
+/// # use tcp_core::{Instant, buffer::Payload, config::TcpConfig};
+#[doc = include_str!("../../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, _server) = established(now, TcpConfig::default());
+///
+/// // Two short messages: Nagle's algorithm keeps the second until the first is acknowledged.
+/// client.write(now, b"first")?;
+/// let first = client.poll_transmit(now, &Limits::default(), &mut Payload::new());
+/// client.write(now, b"second")?;
+/// let second = client.poll_transmit(now, &Limits::default(), &mut Payload::new());
+/// assert!(first.is_some() && second.is_none());
+///
+/// client.set_options(now, |o| o.nodelay = true);
+/// assert!(client.options().nodelay);
+/// assert!(client.poll_transmit(now, &Limits::default(), &mut Payload::new()).is_some());
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
     /// No Nagle algorithm (MUST-17).
@@ -92,6 +112,36 @@ impl Default for SocketOptions {
 /// With a [user timeout](SocketOptions::user_timeout) that time decides instead of `count`, as on
 /// Linux: once a probe is unanswered and nothing has come for so long, the next one that is due
 /// ends the connection.
+///
+/// ```
+/// use core::time::Duration;
+/// use tcp_core::config::Keepalive;
+/// use tcp_core::connection::Timer;
+/// use tcp_core::error::End;
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, _server) = established(now, TcpConfig::default());
+///
+/// client.set_options(now, |o| {
+///     let (idle, interval) = (Duration::from_secs(60), Duration::from_secs(10));
+///     o.keepalive = Keepalive { idle, interval, count: 3 };
+///     o.keepalive_on = true;
+/// });
+/// let mut fired = Vec::new();
+/// while client.end().is_none() {
+///     let deadline = client.poll_timeout().unwrap();
+///     if deadline.timer == Timer::Keepalive {
+///         fired.push(deadline.at.since(now).as_secs());
+///     }
+///     client.on_timeout(deadline.at);
+///     // Nobody is there to answer.
+/// #     let limits = tcp_core::connection::Limits::default();
+/// #     while client.poll_transmit(deadline.at, &limits, &mut Default::default()).is_some() {}
+/// }
+/// // Three probes, and the end when the third has gone unanswered.
+/// assert_eq!((fired, client.end()), (vec![60, 70, 80, 90], Some(End::TimedOut)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Keepalive {
     /// Idle time before the first probe (MUST-27, MUST-28). Linux and default: 7200 s.
@@ -112,6 +162,27 @@ impl Default for Keepalive {
 ///
 /// As on Linux, a time never costs data: it only says how long an application that closes wants
 /// to wait. (Decision 0014 of the project.)
+///
+/// ```
+/// use core::time::Duration;
+/// use tcp_core::config::Linger;
+/// use tcp_core::connection::State;
+/// use tcp_core::error::End;
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, mut server) = established(now, TcpConfig::default());
+///
+/// assert_eq!(client.options().linger, Linger::Background);
+/// client.write(now, b"never mind")?;
+/// client.set_options(now, |o| o.linger = Linger::For(Duration::ZERO));
+/// client.close(now);
+/// assert_eq!((client.state(), client.end()), (State::Closed, Some(End::Aborted)));
+/// // All that the client still has to send is a reset.
+/// deliver(now, &mut client, &mut server);
+/// assert_eq!(server.end(), Some(End::Reset));
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Linger {
     /// Deliver in the background; the retransmission limits decide how long.
@@ -123,6 +194,26 @@ pub enum Linger {
 }
 
 /// How long a closed connection waits in FIN-WAIT-2 for the peer's FIN (`TCP_LINGER2`).
+///
+/// ```
+/// use core::time::Duration;
+/// use tcp_core::config::Linger2;
+/// use tcp_core::connection::{State, Timer};
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, mut server) = established(now, TcpConfig::default());
+///
+/// client.set_options(now, |o| o.linger2 = Linger2::Seconds(5));
+/// client.close(now);
+/// // All that either has to send reaches the other.
+/// deliver(now, &mut client, &mut server);
+/// deliver(now, &mut server, &mut client);
+/// // Our FIN is acknowledged, and the peer does not close.
+/// assert_eq!(client.state(), State::FinWait2);
+/// let wait = client.deadlines().find(|d| d.timer == Timer::FinWait2).unwrap();
+/// assert_eq!(wait.at, now + Duration::from_secs(5));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Linger2 {
     /// As long as [`TcpConfig::fin_wait2_timeout`](super::TcpConfig::fin_wait2_timeout) says.
@@ -139,6 +230,14 @@ pub enum Linger2 {
 const BUFFER_BOUNDS: (usize, usize) = (1 << 10, 1 << 30);
 
 /// The limit in force if an application sets this one.
+///
+/// ```
+/// use tcp_core::config::buffer_limit;
+///
+/// assert_eq!(buffer_limit(100_000), 100_000);
+/// assert_eq!(buffer_limit(0), 1 << 10);
+/// assert_eq!(buffer_limit(usize::MAX), 1 << 30);
+/// ```
 pub fn buffer_limit(wanted: usize) -> usize {
     wanted.clamp(BUFFER_BOUNDS.0, BUFFER_BOUNDS.1)
 }

@@ -125,6 +125,30 @@ pub(crate) enum Transition {
 }
 
 /// Where a window's repair stands.
+///
+/// ```
+/// use tcp_core::connection::RecoveryState;
+/// # use tcp_core::{Instant, buffer::Payload, config::TcpConfig, connection::Limits};
+#[doc = include_str!("../../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, mut server) = established(now, TcpConfig::default());
+///
+/// client.write(now, b"hello")?;
+/// // This packet gets lost.
+/// client.poll_transmit(now, &Limits::default(), &mut Payload::new());
+/// assert_eq!(client.info().recovery, RecoveryState::Open);
+///
+/// let now = client.poll_timeout().unwrap().at;
+/// client.on_timeout(now);
+/// assert_eq!(client.info().recovery, RecoveryState::Loss);
+///
+/// // The second copy arrives; the answer to it ends the repair.
+/// deliver(now, &mut client, &mut server);
+/// server.write(now, b"hello to you")?;
+/// deliver(now, &mut server, &mut client);
+/// assert_eq!(client.info().recovery, RecoveryState::Open);
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Nothing is known to be missing.

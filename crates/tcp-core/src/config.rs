@@ -2,6 +2,7 @@
 //! default and Linux's value. A stack shares one [`TcpConfig`]; what an application may change on
 //! one connection stands in [`SocketOptions`].
 
+mod options;
 mod path_mtu;
 
 use core::fmt;
@@ -9,9 +10,19 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use crate::memory::GUARANTEED;
+pub use options::{Keepalive, Linger, Linger2, SocketOptions, buffer_limit};
 pub use path_mtu::{MtuProbing, PathMtuConfig};
 
 /// The built-in congestion controllers.
+///
+/// ```
+/// use tcp_core::config::{Algorithm, UnknownAlgorithm};
+///
+/// let algorithm: Algorithm = "reno".parse()?;
+/// assert_eq!(algorithm, Algorithm::Reno);
+/// assert_eq!(Algorithm::default().name(), "cubic");
+/// # Ok::<(), UnknownAlgorithm>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Algorithm {
     /// RFC 5681.
@@ -43,6 +54,14 @@ impl FromStr for Algorithm {
 }
 
 /// No built-in congestion control has this name.
+///
+/// ```
+/// use tcp_core::config::{Algorithm, UnknownAlgorithm};
+///
+/// let unknown = "vegas".parse::<Algorithm>();
+/// assert_eq!(unknown, Err(UnknownAlgorithm));
+/// assert_eq!(UnknownAlgorithm.to_string(), "unknown congestion control");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownAlgorithm;
 
@@ -55,6 +74,20 @@ impl fmt::Display for UnknownAlgorithm {
 impl core::error::Error for UnknownAlgorithm {}
 
 /// How far a buffer may grow: it starts at `initial` and is auto-tuned up to `max`, in octets.
+///
+/// ```
+/// use tcp_core::config::{BufferLimits, TcpConfig};
+/// # use tcp_core::Instant;
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+///
+/// let send_buffer = BufferLimits { initial: 32 << 10, max: 1 << 20 };
+/// let config = TcpConfig { send_buffer, ..TcpConfig::default() };
+/// let (mut client, _server) = established(now, config);
+/// // The peer has acknowledged nothing yet that would let the buffer grow.
+/// assert_eq!(client.write(now, &[0; 100 << 10])?, 32 << 10);
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BufferLimits {
     /// The limit of a new connection.
@@ -64,6 +97,28 @@ pub struct BufferLimits {
 }
 
 /// The numbers of a stack's TCP. Construct with [`TcpConfig::default`] and change fields.
+///
+/// ```
+/// use core::time::Duration;
+/// use tcp_core::config::{BufferLimits, TcpConfig};
+/// # use tcp_core::Instant;
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+///
+/// let config = TcpConfig {
+///     timestamps: false,
+///     receive_buffer: BufferLimits { initial: 64 << 10, max: 1 << 20 },
+///     rto_min: Duration::from_millis(300),
+///     ..TcpConfig::default()
+/// };
+/// // 1 MiB in a field of 16 bits: 32,768 times 2^5.
+/// assert_eq!(config.window_scale(), 5);
+/// let (client, _server) = established(now, config);
+/// let info = client.info();
+/// assert_eq!((info.negotiated.timestamps, info.receive_scale), (false, 5));
+/// // Without timestamps there is room for 1460 octets in a packet of 1500.
+/// assert_eq!((info.send_mss, info.rto), (1460, Duration::from_millis(300)));
+/// ```
 #[derive(Clone, Debug)]
 pub struct TcpConfig {
     /// Offer selective acknowledgement (RFC 2018). Linux: on.
@@ -199,143 +254,6 @@ impl TcpConfig {
     /// Limit of a new connection's send buffer.
     pub(crate) fn first_send_limit(&self) -> usize {
         self.options.send_buffer.map_or(self.send_buffer.initial, buffer_limit)
-    }
-}
-
-/// Bounds of a buffer limit that an application sets: below, nothing would move; above, sequence
-/// numbers would be ambiguous (RFC 7323 2.3). Linux's lower bound is about 2 KiB.
-const BUFFER_BOUNDS: (usize, usize) = (1 << 10, 1 << 30);
-
-/// The limit in force if an application sets this one.
-pub fn buffer_limit(wanted: usize) -> usize {
-    wanted.clamp(BUFFER_BOUNDS.0, BUFFER_BOUNDS.1)
-}
-
-/// Keepalive parameters (RFC 9293 3.8.4). A time of zero counts as a millisecond, no probe as one.
-///
-/// With a [user timeout](SocketOptions::user_timeout) that time decides instead of `count`, as on
-/// Linux: once a probe is unanswered and nothing has come for so long, the next one that is due
-/// ends the connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Keepalive {
-    /// Idle time before the first probe (MUST-27, MUST-28). Linux and default: 7200 s.
-    pub idle: Duration,
-    /// Time between probes. Linux and default: 75 s.
-    pub interval: Duration,
-    /// Unanswered probes after which the peer counts as dead (MUST-29). Linux and default: 9.
-    pub count: u32,
-}
-
-impl Default for Keepalive {
-    fn default() -> Keepalive {
-        Keepalive { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), count: 9 }
-    }
-}
-
-/// What close does with data that is not delivered yet (`SO_LINGER`).
-///
-/// As on Linux, a time never costs data: it only says how long an application that closes wants
-/// to wait. (Decision 0014 of the project.)
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Linger {
-    /// Deliver in the background; the retransmission limits decide how long.
-    #[default]
-    Background,
-    /// Who closes waits this long for the delivery, which goes on in the background afterwards;
-    /// zero resets at once.
-    For(Duration),
-}
-
-/// How long a closed connection waits in FIN-WAIT-2 for the peer's FIN (`TCP_LINGER2`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Linger2 {
-    /// As long as [`TcpConfig::fin_wait2_timeout`] says.
-    #[default]
-    Stack,
-    /// So many seconds, at most 120; zero is as `Stack`.
-    Seconds(u16),
-    /// Not at all: it is reset as soon as our FIN is acknowledged. A negative number on Linux.
-    Never,
-}
-
-/// What an application may set on one connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocketOptions {
-    /// No Nagle algorithm (MUST-17).
-    pub nodelay: bool,
-    /// Send full segments only, until it is unset or 200 ms have passed (`TCP_CORK`).
-    pub cork: bool,
-    /// Acknowledge at once instead of delaying.
-    pub quickack: bool,
-    /// Keepalive is on (MUST-24); off by default (MUST-25).
-    pub keepalive_on: bool,
-    /// Keepalive's times.
-    pub keepalive: Keepalive,
-    /// What close does with undelivered data.
-    #[doc(alias = "SO_LINGER")]
-    pub linger: Linger,
-    /// How long the connection outlives its close in FIN-WAIT-2.
-    #[doc(alias = "TCP_LINGER2")]
-    pub linger2: Linger2,
-    /// How long data may stay unacknowledged (MUST-21; RFC 5482 semantics, local only); zero is
-    /// as none. With keepalive it takes the place of the count of probes.
-    #[doc(alias = "TCP_USER_TIMEOUT")]
-    pub user_timeout: Option<Duration>,
-    /// Fixed send buffer limit in octets, from 1 KiB to 1 GiB; none: auto-tuned. Linux doubles
-    /// the value for its own overhead; here it is the text.
-    #[doc(alias = "SO_SNDBUF")]
-    pub send_buffer: Option<usize>,
-    /// Writing is possible only while fewer octets than this are written and not yet sent; none,
-    /// or zero: the send buffer alone decides. As on Linux, who waits is woken at half of it.
-    #[doc(alias = "TCP_NOTSENT_LOWAT")]
-    #[doc(alias = "tcp_notsent_lowat")]
-    pub notsent_lowat: Option<u32>,
-    /// Fixed receive buffer limit in octets, from 1 KiB to 1 GiB; none: auto-tuned.
-    #[doc(alias = "SO_RCVBUF")]
-    pub receive_buffer: Option<usize>,
-    /// Congestion control; none: [`TcpConfig::congestion`].
-    #[doc(alias = "TCP_CONGESTION")]
-    pub congestion: Option<Algorithm>,
-    /// TTL or hop limit of our packets (MUST-49). Linux: 64.
-    pub hop_limit: u8,
-    /// Packets that arrive with a smaller TTL or hop limit are dropped (`IP_MINTTL`; the security
-    /// mechanism of RFC 5082). Linux: 0, none.
-    pub min_hop_limit: u8,
-    /// Traffic class: the Diffserv field and ECN bits of our packets (MUST-48, SHLD-21).
-    pub traffic_class: u8,
-    /// Soft errors are reported (SHLD-20 lets the application switch this off).
-    pub report_soft_errors: bool,
-}
-
-impl SocketOptions {
-    /// As the connection uses them.
-    pub(crate) fn normalized(mut self) -> SocketOptions {
-        self.user_timeout = self.user_timeout.filter(|t| !t.is_zero());
-        self.notsent_lowat = self.notsent_lowat.filter(|n| *n > 0);
-        self
-    }
-}
-
-impl Default for SocketOptions {
-    fn default() -> SocketOptions {
-        SocketOptions {
-            nodelay: false,
-            cork: false,
-            quickack: false,
-            keepalive_on: false,
-            keepalive: Keepalive::default(),
-            linger: Linger::default(),
-            linger2: Linger2::default(),
-            user_timeout: None,
-            send_buffer: None,
-            notsent_lowat: None,
-            receive_buffer: None,
-            congestion: None,
-            hop_limit: 64,
-            min_hop_limit: 0,
-            traffic_class: 0,
-            report_soft_errors: true,
-        }
     }
 }
 

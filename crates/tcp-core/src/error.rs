@@ -4,6 +4,20 @@
 use core::fmt;
 
 /// Why a connection is no more.
+///
+/// ```
+/// use tcp_core::error::End;
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, mut server) = established(now, TcpConfig::default());
+///
+/// server.abort();
+/// // All that the server has to send reaches the client.
+/// deliver(now, &mut server, &mut client);
+/// assert_eq!((server.end(), client.end()), (Some(End::Aborted), Some(End::Reset)));
+/// assert_eq!(End::Reset.to_string(), "connection reset by peer");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum End {
     /// Both directions were closed in order.
@@ -22,6 +36,24 @@ pub enum End {
 }
 
 /// What an ICMP error says about the destination.
+///
+/// ```
+/// use tcp_core::error::{IcmpError, Unreachable};
+/// # use tcp_core::{Instant, config::TcpConfig};
+/// # use tcp_core::{buffer::Payload, connection::Limits};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, _server) = established(now, TcpConfig::default());
+///
+/// client.write(now, b"hello")?;
+/// let packet = client.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap();
+/// client.on_icmp(now, packet.segment.seq, IcmpError::Unreachable(Unreachable::Port));
+/// // An established connection goes on, even after what would have ended its opening.
+/// assert!(Unreachable::Port.is_hard() && !Unreachable::Host.is_hard());
+/// assert_eq!(client.end(), None);
+/// assert_eq!(client.take_soft_error(), Some(Unreachable::Port));
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Unreachable {
     /// No route to the network.
@@ -49,6 +81,24 @@ impl Unreachable {
 }
 
 /// An ICMP error about a segment of ours, as far as a connection needs it.
+///
+/// ```
+/// use tcp_core::connection::IcmpVerdict;
+/// use tcp_core::error::IcmpError;
+/// # use tcp_core::{Instant, config::TcpConfig};
+/// # use tcp_core::{buffer::Payload, connection::Limits};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, _server) = established(now, TcpConfig::default());
+///
+/// client.write(now, &[0; 1448])?;
+/// let packet = client.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap();
+/// assert_eq!((packet.payload_len, client.path_mtu().mtu), (1448, 1500));
+/// // A router on the way carries no more than 1400 octets.
+/// let verdict = client.on_icmp(now, packet.segment.seq, IcmpError::TooBig { mtu: 1400 });
+/// assert_eq!((verdict, client.path_mtu().mtu), (IcmpVerdict::PathMtu, 1400));
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum IcmpError {
     /// The destination cannot be reached.
@@ -61,6 +111,26 @@ pub enum IcmpError {
 }
 
 /// A user call was refused.
+///
+/// ```
+/// use tcp_core::error::{End, UserError};
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, mut server) = established(now, TcpConfig::default());
+///
+/// let mut text = [0; 100];
+/// assert_eq!(client.read(now, &mut text), Err(UserError::WouldBlock));
+/// client.close_write()?;
+/// assert_eq!(client.write(now, b"more"), Err(UserError::BrokenPipe));
+///
+/// server.abort();
+/// deliver(now, &mut server, &mut client);
+/// let failed = client.read(now, &mut text).unwrap_err();
+/// assert_eq!(failed, UserError::Ended(End::Reset));
+/// assert_eq!(failed.to_string(), "connection reset by peer");
+/// # Ok::<(), UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UserError {
     /// Nothing to read, or no room to write, at the moment.
@@ -102,6 +172,29 @@ impl fmt::Display for End {
 
 crate::labels! {
     /// Why a segment, or its text, was not used. Each is a counter.
+    ///
+    /// ```
+    /// use tcp_core::connection::Verdict;
+    /// use tcp_core::error::DropReason;
+    /// # use tcp_core::{Instant, SeqNum, config::TcpConfig};
+    /// # use tcp_core::wire::{Flags, Segment};
+    #[doc = include_str!("../doc/pair.rs")]
+    /// # let now = Instant::from_millis(1);
+    /// # let (mut client, _server) = established(now, TcpConfig::default());
+    ///
+    /// // A reset from somebody who guesses the sequence number, and misses it.
+    /// let forged = Segment { flags: Flags::RST, seq: SeqNum(1000), ..Segment::default() };
+    /// let Verdict::Dropped(reason) = client.on_segment(now, &forged, 0) else { panic!() };
+    /// assert_eq!(reason, DropReason::ResetNotExact);
+    ///
+    /// // A table of counters has a place for each; Linux's name for it, if it has the same one.
+    /// let mut drops = [0; DropReason::COUNT];
+    /// drops[reason as usize] += 1;
+    /// assert_eq!(DropReason::ALL[reason as usize].name(), "ResetNotExact");
+    /// assert_eq!(reason.nstat(), "StackSegmentDropResetNotExact");
+    /// assert_eq!(DropReason::Paws.nstat(), "TcpExtPAWSEstab");
+    /// assert!(DropReason::NoMemory.meaning().starts_with("Memory is short"));
+    /// ```
     pub enum DropReason, "StackSegmentDrop" {
         /// Outside of the receive window (RFC 9293 3.10.7.4, first step).
         OutOfWindow,

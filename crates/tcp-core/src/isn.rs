@@ -9,6 +9,30 @@ use crate::tuple::hash_tuple;
 use crate::{Instant, SeqNum, Tuple};
 
 /// Makes initial sequence numbers and timestamp offsets from one secret key.
+///
+/// ```
+/// use core::time::Duration;
+/// use tcp_core::isn::IsnGenerator;
+/// # use tcp_core::{Endpoint, Instant, Tuple};
+/// # let client = Endpoint::new([192, 0, 2, 1].into(), 4000);
+/// # let server = Endpoint::new([192, 0, 2, 2].into(), 80);
+/// # let tuple = Tuple { local: client, remote: server };
+/// # let now = Instant::from_millis(5);
+///
+/// // The key comes from a source of randomness.
+/// let numbers = IsnGenerator::new([7; 16]);
+/// let first = numbers.isn(now, &tuple);
+/// // The same connection again, a second later: the clock has ticked 250,000 times.
+/// assert_eq!(numbers.isn(now + Duration::from_secs(1), &tuple), first + 250_000);
+/// // Who does not know the key learns nothing from that about others.
+/// assert_ne!(numbers.isn(now, &tuple.flipped()), first);
+/// assert_ne!(IsnGenerator::new([8; 16]).isn(now, &tuple), first);
+///
+/// // The offset of timestamps is the connection's own, and stays.
+/// let offset = numbers.timestamp_offset(&tuple);
+/// assert_ne!(offset, numbers.timestamp_offset(&tuple.flipped()));
+/// assert_ne!(offset, first.0);
+/// ```
 #[derive(Clone)]
 pub struct IsnGenerator {
     key: [u8; 16],
@@ -40,6 +64,21 @@ impl IsnGenerator {
     }
 
     /// Keyed hash of a connection for a purpose; also used to spread ports (RFC 6056 3.3.3).
+    ///
+    /// ```
+    /// # use tcp_core::{Endpoint, Tuple, isn::IsnGenerator};
+    /// # let client = Endpoint::new([192, 0, 2, 1].into(), 0);
+    /// # let server = Endpoint::new([192, 0, 2, 2].into(), 80);
+    /// # let tuple = Tuple { local: client, remote: server };
+    /// # let numbers = IsnGenerator::new([7; 16]);
+    /// // 0 and 1 are the purposes of `isn` and `timestamp_offset`.
+    /// const PORTS: u8 = 2;
+    /// let start = numbers.hash(&tuple, PORTS);
+    /// assert_ne!(start, numbers.hash(&tuple, PORTS + 1));
+    /// // Each search for a free port towards this server starts at the same place.
+    /// let port = 32_768 + (start % 28_232) as u16;
+    /// assert!((32_768..61_000).contains(&port));
+    /// ```
     pub fn hash(&self, tuple: &Tuple, purpose: u8) -> u64 {
         let mut h = SipHasher24::new_with_key(&self.key);
         h.write_u8(purpose);

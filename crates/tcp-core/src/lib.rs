@@ -20,7 +20,7 @@ mod labels;
 pub mod listen;
 pub mod memory;
 mod receive;
-pub mod recovery;
+mod recovery;
 pub mod reset;
 mod send;
 pub mod seq;

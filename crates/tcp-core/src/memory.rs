@@ -1,15 +1,18 @@
 //! How much memory may all buffers hold together, and who may have more when it runs short? A
-//! shared account with the three marks of Linux's `tcp_mem`, and each connection's part of it.
-//! What a connection gives back under pressure is `connection/memory.rs`'s affair.
+//! shared account with the three marks of Linux's `tcp_mem`. Each connection's part of it is
+//! `account`'s; what a connection gives back under pressure is `connection/memory.rs`'s affair.
 //!
 //! The account is a handful of atomics behind an `Arc`: no lock, and no atomic write as long as a
 //! connection's buffers keep their size.
 
+mod account;
 #[cfg(test)]
 mod tests;
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+pub(crate) use account::Account;
 
 /// Octets that each direction of each connection may hold however short memory is, so that every
 /// connection gets on, unless the configuration says otherwise. Linux: `SK_MEM_QUANTUM`, the least
@@ -24,6 +27,17 @@ pub(crate) const FOR_RECORDS: usize = 256;
 const CRUMB: usize = 1024;
 
 /// The marks of the account, in octets (Linux: `tcp_mem`, there in pages).
+///
+/// ```
+/// use tcp_core::memory::MemoryLimits;
+///
+/// let limits = MemoryLimits::at_most(12 << 20);
+/// assert_eq!(limits, MemoryLimits { low: 6 << 20, pressure: 8 << 20, high: 12 << 20 });
+/// // Pressure that ends later:
+/// let limits = MemoryLimits { low: 2 << 20, ..limits };
+/// assert!(limits.low < limits.pressure);
+/// assert_eq!(MemoryLimits::default().high, 768 << 20);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemoryLimits {
     /// Pressure ends when no more than this is held.
@@ -55,6 +69,23 @@ impl Default for MemoryLimits {
 }
 
 /// How short memory is.
+///
+/// ```
+/// use tcp_core::memory::{Level, Memory, MemoryLimits};
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, _server) = established(now, TcpConfig::default());
+///
+/// let memory = Memory::new(MemoryLimits { low: 8 << 10, pressure: 16 << 10, high: 1 << 20 });
+/// client.join_memory(&memory);
+/// client.write(now, &[0; 4 << 10])?;
+/// assert_eq!(memory.level(), Level::Low);
+/// client.write(now, &[0; 32 << 10])?;
+/// assert_eq!(memory.level(), Level::Pressure);
+/// assert!(Level::Low < Level::Pressure && Level::Pressure < Level::High);
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Level {
     /// There is enough.
@@ -66,6 +97,24 @@ pub enum Level {
 }
 
 /// What the account says, for tables.
+///
+/// ```
+/// use tcp_core::memory::{Memory, MemoryLimits};
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, _server) = established(now, TcpConfig::default());
+///
+/// // No buffer grows beyond seven eighths of the budget: 56 KiB.
+/// let memory = Memory::new(MemoryLimits::at_most(64 << 10));
+/// client.join_memory(&memory);
+/// let written = client.write(now, &[0; 128 << 10])?;
+/// let info = memory.info();
+/// assert!(written <= info.charged && info.charged <= 56 << 10);
+/// assert_eq!((info.holders, info.pressures), (1, 1));
+/// assert!(info.refusals > 0, "more was asked for");
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemoryInfo {
     /// Octets held by the buffers of all connections: whole allocations.
@@ -87,6 +136,30 @@ pub struct MemoryInfo {
 }
 
 /// The account of one stack, shared by its connections.
+///
+/// ```
+/// use tcp_core::memory::{Level, Memory, MemoryLimits};
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, mut server) = established(now, TcpConfig::default());
+///
+/// let memory = Memory::new(MemoryLimits::at_most(16 << 20));
+/// client.join_memory(&memory);
+/// server.join_memory(&memory);
+/// client.write(now, &[0; 10_000])?;
+/// assert!(memory.info().charged >= 10_000);
+/// assert_eq!((memory.info().holders, memory.level()), (2, Level::Low));
+///
+/// // Each connection can see that somebody waits, without asking the stack.
+/// memory.set_awaited(true);
+/// assert!(memory.is_awaited() && server.memory_is_awaited());
+///
+/// // What a connection held goes back with it.
+/// drop((client, server));
+/// assert_eq!((memory.info().charged, memory.info().holders), (0, 0));
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Debug)]
 pub struct Memory {
     limits: MemoryLimits,
@@ -216,133 +289,5 @@ impl Memory {
             self.refusals.fetch_add(1, Relaxed);
         }
         granted
-    }
-}
-
-/// One connection's part of the account; what is still charged goes back when it is dropped.
-#[derive(Debug, Default)]
-pub(crate) struct Account {
-    /// None: nothing is counted or limited.
-    memory: Option<Arc<Memory>>,
-    charged: usize,
-}
-
-impl Account {
-    /// From now on what is held is charged to `memory`.
-    pub(crate) fn join(&mut self, memory: &Arc<Memory>) {
-        *self = Account { memory: Some(memory.clone()), charged: 0 };
-        memory.holders.fetch_add(1, Relaxed);
-    }
-
-    /// Makes the charge what is really held.
-    #[inline]
-    pub(crate) fn settle(&mut self, held: usize) {
-        if held != self.charged {
-            self.correct(held);
-        }
-    }
-
-    fn correct(&mut self, held: usize) {
-        if let Some(m) = &self.memory {
-            if held > self.charged {
-                m.charged.fetch_add(held - self.charged, Relaxed);
-            } else {
-                m.charged.fetch_sub(self.charged - held, Relaxed);
-            }
-        }
-        self.charged = held;
-    }
-
-    /// Octets charged.
-    pub(crate) fn charged(&self) -> usize {
-        self.charged
-    }
-
-    #[inline]
-    pub(crate) fn level(&self) -> Level {
-        self.memory.as_ref().map_or(Level::Low, |m| m.level())
-    }
-
-    /// Whether the connection holds more than its part while memory is short.
-    pub(crate) fn is_over_share(&self) -> bool {
-        self.memory.as_ref().is_some_and(|m| self.charged > m.share())
-    }
-
-    /// How much more the connection may hold, the guaranteed part aside.
-    pub(crate) fn allowance(&self) -> usize {
-        let Some(m) = &self.memory else { return usize::MAX };
-        m.allowance(m.charged.load(Relaxed), self.charged)
-    }
-
-    /// Asks for `wanted` octets, of which `guaranteed` are granted in any case; returns how many it
-    /// may have.
-    pub(crate) fn take(&mut self, guaranteed: usize, wanted: usize) -> usize {
-        let Some(m) = &self.memory else { return wanted };
-        let guaranteed = guaranteed.min(wanted);
-        let granted = m.reserve(self.charged, 1, wanted);
-        if granted < guaranteed {
-            m.charged.fetch_add(guaranteed - granted, Relaxed);
-        }
-        self.charged += granted.max(guaranteed);
-        granted.max(guaranteed)
-    }
-
-    /// Asks for `wanted` octets for a table over the buffers, which may have what buffers leave
-    /// below the high mark; `guaranteed`: in any case.
-    pub(crate) fn take_for_table(&mut self, guaranteed: bool, wanted: usize) -> bool {
-        let Some(m) = &self.memory else { return true };
-        if guaranteed {
-            m.charged.fetch_add(wanted, Relaxed);
-        } else if !m.reserve_for_table(wanted) {
-            return false;
-        }
-        self.charged += wanted;
-        true
-    }
-
-    /// Asks for all of `wanted` octets.
-    pub(crate) fn take_all(&mut self, wanted: usize) -> bool {
-        let Some(m) = &self.memory else { return true };
-        let granted = m.reserve(self.charged, wanted, wanted);
-        self.charged += granted;
-        granted == wanted
-    }
-
-    pub(crate) fn note_pruned(&self, octets: usize) {
-        if let Some(m) = &self.memory {
-            m.pruned.fetch_add(octets, Relaxed);
-        }
-    }
-
-    pub(crate) fn note_abort(&self) {
-        if let Some(m) = &self.memory {
-            m.aborts.fetch_add(1, Relaxed);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.memory.as_ref().is_some_and(|m| m.is_awaited())
-    }
-}
-
-/// A copy holds as much as the original, and is charged for it.
-#[cfg(feature = "explore")]
-impl Clone for Account {
-    fn clone(&self) -> Account {
-        if let Some(m) = &self.memory {
-            m.charged.fetch_add(self.charged, Relaxed);
-            m.holders.fetch_add(1, Relaxed);
-        }
-        Account { memory: self.memory.clone(), charged: self.charged }
-    }
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        if let Some(m) = self.memory.take() {
-            m.charged.fetch_sub(self.charged, Relaxed);
-            m.holders.fetch_sub(1, Relaxed);
-        }
     }
 }

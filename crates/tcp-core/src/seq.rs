@@ -7,6 +7,24 @@ use core::fmt;
 use core::ops::{Add, AddAssign, Sub};
 
 /// A TCP sequence number; all arithmetic is modulo 2^32.
+///
+/// ```
+/// use tcp_core::SeqNum;
+///
+/// let last = SeqNum(u32::MAX);
+/// let next = last + 1;
+/// assert_eq!(next, SeqNum(0));
+/// // Zero comes after the largest number: the order goes round the circle.
+/// assert!(last.before(next) && next.after(last));
+/// assert!(last.at_or_before(last) && next.at_or_after(last));
+/// assert_eq!((last.max(next), last.min(next)), (next, last));
+///
+/// assert_eq!((next + 9).distance_from(last), 10);
+/// assert_eq!(last.offset_from(next + 9), -10);
+///
+/// // A window of ten octets holds its first number and not the one after its last.
+/// assert!(last.within(last, 10) && !(last + 10).within(last, 10));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct SeqNum(pub u32);
 

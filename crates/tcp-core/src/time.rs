@@ -6,6 +6,24 @@ use core::time::Duration;
 
 /// A point in time: nanoseconds since an origin that the caller chose. Spans are
 /// [`core::time::Duration`]. Arithmetic saturates: 2^64 ns are 584 years.
+///
+/// ```
+/// use core::time::Duration;
+/// use tcp_core::Instant;
+///
+/// // With a clock: `Instant::ZERO + started.elapsed()`.
+/// let now = Instant::ZERO + Duration::from_micros(1_600_250);
+/// assert_eq!(now, Instant::from_nanos(1_600_250_000));
+/// assert_eq!((now.as_micros(), now.as_millis()), (1_600_250, 1_600));
+/// assert_eq!(now.as_nanos(), 1_600_250_000);
+///
+/// let deadline = Instant::from_millis(1_500) + Duration::from_millis(200);
+/// assert!(now < deadline);
+/// assert_eq!(deadline.since(now), Duration::from_micros(99_750));
+/// assert_eq!(Instant::from_micros(1_700_001).since(deadline), Duration::from_micros(1));
+/// // What lies ahead was not long ago.
+/// assert_eq!(now.since(deadline), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 

@@ -9,6 +9,42 @@ use crate::wire::{Flags, Options, Segment};
 use crate::{Instant, SeqNum, Tuple};
 
 /// All that is left of a connection for 2MSL. There may be a million of these: 72 octets.
+///
+/// ```
+/// use core::time::Duration;
+/// use tcp_core::connection::State;
+/// use tcp_core::time_wait::TimeWaitVerdict;
+/// # use tcp_core::{Instant, buffer::Payload, config::TcpConfig, connection::Limits};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let config = TcpConfig::default();
+/// # let (mut client, mut server) = established(now, config.clone());
+///
+/// client.close_write()?;
+/// // All that the client has to send reaches the server.
+/// deliver(now, &mut client, &mut server);
+/// server.close_write()?;
+/// let fin = server.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap().segment;
+/// client.on_segment(now, &fin, 0);
+///
+/// // The record takes the connection's place.
+/// let mut record = client.hand_over_time_wait(now).unwrap();
+/// assert_eq!((client.state(), record.expires), (State::Closed, now + config.time_wait));
+///
+/// // Our ACK got lost: the peer sends its FIN again.
+/// let later = now + Duration::from_secs(20);
+/// assert_eq!(record.on_segment(later, &fin, &config), TimeWaitVerdict::Ack);
+/// server.on_segment(later, &record.ack(later), 0);
+/// assert_eq!(server.state(), State::Closed);
+/// assert_eq!(record.expires, later + config.time_wait, "the quiet time begins again");
+///
+/// // The same two endpoints, for a connection that begins a second after the last timestamp.
+/// let delay = Duration::from_secs(1);
+/// assert!(!record.reusable(later + delay, delay));
+/// assert!(record.reusable(later + 2 * delay, delay));
+/// assert!(record.successor_isn().after(record.ack(later).seq));
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimeWait {
     /// Both endpoints.
@@ -26,6 +62,35 @@ pub struct TimeWait {
 }
 
 /// What a segment means in TIME-WAIT.
+///
+/// ```
+/// use tcp_core::time_wait::TimeWaitVerdict;
+/// use tcp_core::wire::{Flags, Segment};
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let config = TcpConfig { timestamps: false, ..TcpConfig::default() };
+/// # let (mut client, mut server) = established(now, config.clone());
+/// # client.close_write()?;
+/// # deliver(now, &mut client, &mut server);
+/// # server.close_write()?;
+/// # deliver(now, &mut server, &mut client);
+/// # let mut record = client.hand_over_time_wait(now).unwrap();
+///
+/// let last = record.ack(now).ack;
+/// let syn = Segment { flags: Flags::SYN, seq: last + 1, ..Segment::default() };
+/// let newer = TimeWaitVerdict::NewConnection(record.successor_isn());
+/// assert_eq!(record.on_segment(now, &syn, &config), newer);
+/// // An old one, from before: the peer is told where the last connection ended.
+/// let old = Segment { seq: last - 1, ..syn };
+/// assert_eq!(record.on_segment(now, &old, &config), TimeWaitVerdict::Ack);
+///
+/// let ack = Segment { flags: Flags::ACK, seq: last, ..Segment::default() };
+/// assert_eq!(record.on_segment(now, &ack, &config), TimeWaitVerdict::Ignore);
+/// let reset = Segment { flags: Flags::RST, ..ack };
+/// assert_eq!(record.on_segment(now, &reset, &config), TimeWaitVerdict::Over);
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TimeWaitVerdict {
     /// Drop it.

@@ -5,6 +5,20 @@ use core::hash::Hasher;
 use core::net::{IpAddr, SocketAddr};
 
 /// An address and a port, without the flow and scope fields of a socket address.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use tcp_core::Endpoint;
+///
+/// let server = Endpoint::new([192, 0, 2, 2].into(), 80);
+/// assert_eq!(server.to_string(), "192.0.2.2:80");
+/// assert_eq!(SocketAddr::from(server), SocketAddr::from(([192, 0, 2, 2], 80)));
+///
+/// // The scope of an address is not part of its name here.
+/// let linked: SocketAddr = "[fe80::1%3]:80".parse()?;
+/// assert_eq!(Endpoint::from(linked).to_string(), "[fe80::1]:80");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
     /// The IP address.
@@ -45,6 +59,17 @@ impl fmt::Debug for Endpoint {
 }
 
 /// The two ends of a connection, as seen from here.
+///
+/// ```
+/// use tcp_core::{Endpoint, Tuple};
+///
+/// let client = Endpoint::new([192, 0, 2, 1].into(), 4000);
+/// let server = Endpoint::new([192, 0, 2, 2].into(), 80);
+/// let ours = Tuple { local: client, remote: server };
+/// assert_eq!(ours.flipped(), Tuple { local: server, remote: client });
+/// assert!(ours.is_ipv4());
+/// assert_eq!(format!("{ours:?}"), "192.0.2.1:4000-192.0.2.2:80");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tuple {
     /// Our end.

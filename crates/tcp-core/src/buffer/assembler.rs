@@ -13,21 +13,21 @@ use crate::seq::SeqNum;
 
 /// The most ranges held at once. A peer that leaves every other octet out, or lies, costs this
 /// much memory and no more.
-pub const MAX_RANGES: usize = 256;
+pub(crate) const MAX_RANGES: usize = 256;
 
 /// Sequence numbers `[start, end)`: a block of a SACK option in the making.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct SeqRange {
+pub(crate) struct SeqRange {
     /// The first sequence number.
-    pub start: SeqNum,
+    pub(crate) start: SeqNum,
     /// The one after the last.
-    pub end: SeqNum,
+    pub(crate) end: SeqNum,
 }
 
 impl SeqRange {
     /// Octets in the range.
     #[inline]
-    pub const fn octets(self) -> u32 {
+    pub(crate) const fn octets(self) -> u32 {
         self.end.distance_from(self.start)
     }
 }
@@ -43,7 +43,7 @@ impl fmt::Debug for SeqRange {
 /// All lie within 2^30 octets after RCV.NXT, so that comparisons on the circle hold, the wrap of
 /// 2^32 included. Ranges that touch are one range.
 #[derive(Clone, Default)]
-pub struct Assembler {
+pub(crate) struct Assembler {
     /// In order of sequence; gaps of at least one octet lie between them.
     ranges: Vec<Held>,
     /// How many segments changed the set or repeated a part of it: the clock of recency.
@@ -65,27 +65,22 @@ impl Assembler {
 
     /// Whether nothing is held, so that there is no gap.
     #[inline]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
-    /// How many ranges are held.
-    pub fn len(&self) -> usize {
-        self.ranges.len()
-    }
-
     /// Octets in all ranges together.
-    pub fn octets(&self) -> u32 {
+    pub(crate) fn octets(&self) -> u32 {
         self.octets
     }
 
     /// The sequence number after the last octet held.
-    pub fn highest(&self) -> Option<SeqNum> {
+    pub(crate) fn highest(&self) -> Option<SeqNum> {
         self.ranges.last().map(|h| h.range.end)
     }
 
     /// The ranges in order of sequence.
-    pub fn in_order(&self) -> impl Iterator<Item = SeqRange> + '_ {
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = SeqRange> + '_ {
         self.ranges.iter().map(|h| h.range)
     }
 
@@ -93,7 +88,7 @@ impl Assembler {
     /// arrived last, then the ones reported before it, the latest first (RFC 2018 4).
     ///
     /// Each step looks at every range; an option has room for three or four.
-    pub fn most_recent_first(&self) -> impl Iterator<Item = SeqRange> + '_ {
+    pub(crate) fn most_recent_first(&self) -> impl Iterator<Item = SeqRange> + '_ {
         let mut limit = u64::MAX;
         core::iter::from_fn(move || {
             // Stamps are unique: a segment falls into one range.

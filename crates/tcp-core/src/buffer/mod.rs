@@ -1,16 +1,16 @@
-//! Where do a connection's bytes lie? Written ones until they are acknowledged ([`SendBuffer`]),
-//! received ones until they are read ([`ReceiveBuffer`]), and what lies past a gap
-//! ([`Assembler`]). Windows and limits are the caller's (RFC 9293 3.8.6, RFC 2018 4, RFC 2883 4).
+//! Where do a connection's bytes lie? Written ones until they are acknowledged (`SendBuffer`),
+//! received ones until they are read (`ReceiveBuffer`), and what lies past a gap (`Assembler`).
+//! Windows and limits are the caller's (RFC 9293 3.8.6, RFC 2018 4, RFC 2883 4).
 //!
-//! Nothing here allocates before the first byte, so that an idle connection holds no buffer.
+//! Nothing here allocates before the first byte, so that an idle connection holds no buffer. What
+//! leaves this module is the [`Payload`] of a segment.
 
 mod assembler;
 mod receive;
 mod send;
 
-pub use assembler::{Assembler, MAX_RANGES, SeqRange};
-pub use receive::{Inserted, MAX_CAPACITY, ReceiveBuffer};
-pub use send::{CHUNK, LEAST_REFERENCE, MAX_SLICES, POOL, SMALLEST, SendBuffer};
+pub(crate) use receive::ReceiveBuffer;
+pub(crate) use send::{CHUNK, LEAST_REFERENCE, SendBuffer};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -19,4 +19,21 @@ use smallvec::SmallVec;
 ///
 /// They stay valid and unchanged whatever happens to the buffer that they come from, so that a
 /// packet can be on its way to the device while the connection goes on without a lock.
+///
+/// ```
+/// use tcp_core::buffer::Payload;
+/// use tcp_core::connection::Limits;
+/// # use tcp_core::{Instant, config::TcpConfig};
+#[doc = include_str!("../../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, _server) = established(now, TcpConfig::default());
+///
+/// client.write(now, b"hello")?;
+/// let mut text = Payload::new();
+/// let packet = client.poll_transmit(now, &Limits::default(), &mut text).unwrap();
+/// // The text stays, whatever happens to the connection.
+/// client.abort();
+/// assert_eq!((text.concat().as_slice(), packet.payload_len), (&b"hello"[..], 5));
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 pub type Payload = SmallVec<[Bytes; 2]>;

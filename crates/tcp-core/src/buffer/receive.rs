@@ -16,7 +16,7 @@ use super::assembler::{Assembler, SeqRange};
 use crate::seq::SeqNum;
 
 /// The most octets that a ring grows to: the largest window there is (RFC 7323 2.3).
-pub const MAX_CAPACITY: usize = 1 << 30;
+pub(crate) const MAX_CAPACITY: usize = 1 << 30;
 
 /// The least octets of a ring: a request or an answer of common size in one allocation.
 const MIN_CAPACITY: usize = 2048;
@@ -26,15 +26,15 @@ const LEAST_HANDED_OVER: usize = 16 * 1024;
 
 /// What [`ReceiveBuffer::insert`] did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Inserted {
+pub(crate) struct Inserted {
     /// By how many octets RCV.NXT moves.
-    pub advance: u32,
+    pub(crate) advance: u32,
     /// The first contiguous part of the data that was held already, to be reported by a D-SACK
     /// block (RFC 2883 4). Data before RCV.NXT never comes here: that duplicate the caller knows.
-    pub duplicate: Option<SeqRange>,
+    pub(crate) duplicate: Option<SeqRange>,
     /// Whether the data is held now. False if it was dropped: it would open one more gap than
     /// the table of ranges has room for, or reach past [`MAX_CAPACITY`].
-    pub stored: bool,
+    pub(crate) stored: bool,
 }
 
 impl Inserted {
@@ -47,7 +47,7 @@ impl Inserted {
 /// [`MAX_CAPACITY`], and is kept until [`release_if_empty`](ReceiveBuffer::release_if_empty). The
 /// window that the caller grants bounds it.
 #[derive(Clone, Default)]
-pub struct ReceiveBuffer {
+pub(crate) struct ReceiveBuffer {
     ring: Ring,
     /// Octets at the head of the ring that can be read; RCV.NXT follows them.
     readable: usize,
@@ -57,19 +57,19 @@ pub struct ReceiveBuffer {
 
 impl ReceiveBuffer {
     /// An empty buffer, without an allocation.
-    pub fn new() -> ReceiveBuffer {
+    pub(crate) fn new() -> ReceiveBuffer {
         ReceiveBuffer::default()
     }
 
     /// Octets that can be read now.
     #[inline]
-    pub fn readable(&self) -> usize {
+    pub(crate) fn readable(&self) -> usize {
         self.readable
     }
 
     /// Octets held past the first gap.
     #[inline]
-    pub fn out_of_order(&self) -> usize {
+    pub(crate) fn out_of_order(&self) -> usize {
         self.beyond.octets() as usize
     }
 
@@ -80,7 +80,7 @@ impl ReceiveBuffer {
     /// Data at RCV.NXT is never dropped for want of a range. Octets that are held already keep
     /// their first value: what a SACK option has reported doesn't change.
     #[inline]
-    pub fn insert(&mut self, rcv_nxt: SeqNum, offset: u32, data: &[u8]) -> Inserted {
+    pub(crate) fn insert(&mut self, rcv_nxt: SeqNum, offset: u32, data: &[u8]) -> Inserted {
         let end = self.readable as u64 + u64::from(offset) + data.len() as u64;
         if end > MAX_CAPACITY as u64 {
             return Inserted::DROPPED;
@@ -129,19 +129,19 @@ impl ReceiveBuffer {
 
     /// Moves readable octets into `out` and returns how many: fewer than `out` is long if there
     /// are no more.
-    pub fn read(&mut self, out: &mut [u8]) -> usize {
+    pub(crate) fn read(&mut self, out: &mut [u8]) -> usize {
         let n = self.peek(out);
         self.consume(n);
         n
     }
 
     /// Copies readable octets into `out` and returns how many; they stay readable.
-    pub fn peek(&self, out: &mut [u8]) -> usize {
+    pub(crate) fn peek(&self, out: &mut [u8]) -> usize {
         self.peek_at(0, out)
     }
 
     /// As [`peek`](ReceiveBuffer::peek), past the first `skip` readable octets.
-    pub fn peek_at(&self, skip: usize, out: &mut [u8]) -> usize {
+    pub(crate) fn peek_at(&self, skip: usize, out: &mut [u8]) -> usize {
         let skip = skip.min(self.readable);
         let (a, b) = self.ring.slices(skip, self.readable - skip);
         let from_a = a.len().min(out.len());
@@ -154,14 +154,14 @@ impl ReceiveBuffer {
     /// The readable octets, in order; the second slice is empty unless they run over the ring's
     /// end.
     #[inline]
-    pub fn as_slices(&self) -> (&[u8], &[u8]) {
+    pub(crate) fn as_slices(&self) -> (&[u8], &[u8]) {
         self.ring.slices(0, self.readable)
     }
 
     /// Drops the first `n` readable octets: the application has them. More than is readable
     /// counts as everything.
     #[inline]
-    pub fn consume(&mut self, n: usize) {
+    pub(crate) fn consume(&mut self, n: usize) {
         let n = n.min(self.readable);
         self.readable -= n;
         if self.readable == 0 && self.beyond.is_empty() {
@@ -177,7 +177,7 @@ impl ReceiveBuffer {
     ///
     /// None if a copy is better: of little text, or of text that fills less than half of the ring,
     /// all of which it would keep; or if the text runs over the ring's end, or a gap follows it.
-    pub fn hand_over(&mut self, replace: bool) -> Option<Bytes> {
+    pub(crate) fn hand_over(&mut self, replace: bool) -> Option<Bytes> {
         let (size, text) = (self.capacity(), self.ring.head..self.ring.head + self.readable);
         let worth = self.readable >= LEAST_HANDED_OVER && self.readable >= size / 2;
         if !worth || text.end > size || !self.beyond.is_empty() {
@@ -190,35 +190,35 @@ impl ReceiveBuffer {
     }
 
     /// Octets of memory held: the whole ring and the table of ranges.
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.ring.bytes.capacity() + self.beyond.allocated()
     }
 
     /// Octets that the ring holds without growing, from the first readable one on.
     #[inline]
-    pub fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.ring.size()
     }
 
     /// The octets of a ring that has grown to hold `needed`.
-    pub fn ring_size(needed: usize) -> usize {
+    pub(crate) fn ring_size(needed: usize) -> usize {
         needed.next_power_of_two().max(MIN_CAPACITY)
     }
 
     /// Octets by which the table of ranges grows if one more is held.
     #[inline]
-    pub fn table_growth(&self) -> usize {
+    pub(crate) fn table_growth(&self) -> usize {
         self.beyond.growth() + if self.beyond.0.is_some() { 0 } else { size_of::<Assembler>() }
     }
 
     /// Drops what is held past the first gap and returns how many octets that were. The peer sends
     /// them again, though a SACK option has reported them (RFC 2018 8 allows this).
-    pub fn prune(&mut self) -> usize {
+    pub(crate) fn prune(&mut self) -> usize {
         core::mem::take(&mut self.beyond).octets() as usize
     }
 
     /// Gives back what the bytes that are held do not need. `rcv_nxt` is RCV.NXT.
-    pub fn shrink(&mut self, rcv_nxt: SeqNum) {
+    pub(crate) fn shrink(&mut self, rcv_nxt: SeqNum) {
         let past = self.beyond.highest().map_or(0, |end| end.distance_from(rcv_nxt) as usize);
         let used = self.readable + past;
         if used == 0 {
@@ -234,7 +234,7 @@ impl ReceiveBuffer {
     }
 
     /// Gives the memory back if neither readable bytes nor bytes past a gap are held.
-    pub fn release_if_empty(&mut self) {
+    pub(crate) fn release_if_empty(&mut self) {
         if self.readable == 0 && self.beyond.is_empty() {
             *self = ReceiveBuffer::default();
         }
@@ -243,12 +243,12 @@ impl ReceiveBuffer {
     /// The ranges held past the first gap, for the blocks of a SACK option; see
     /// [`Assembler::most_recent_first`].
     #[inline]
-    pub fn sack_ranges(&self) -> &Assembler {
+    pub(crate) fn sack_ranges(&self) -> &Assembler {
         &self.beyond
     }
 
     /// The sequence number after the last octet held past the first gap; `None` without a gap.
-    pub fn highest(&self) -> Option<SeqNum> {
+    pub(crate) fn highest(&self) -> Option<SeqNum> {
         self.beyond.highest()
     }
 }

@@ -18,22 +18,22 @@ use super::Payload;
 use backlog::{Backlog, Chunk, Origin};
 
 /// Octets of a full chunk: about one super-segment, so that most of them are one or two slices.
-pub const CHUNK: usize = 64 * 1024;
+pub(crate) const CHUNK: usize = 64 * 1024;
 
-/// The most slices that [`SendBuffer::slices`] hands out for one segment: a bound for the vector
-/// of a vectored write, and for the work of one segment.
-pub const MAX_SLICES: usize = 16;
+/// The most slices that [`SendBuffer::slices_granted`] hands out for one segment: a bound for the
+/// vector of a vectored write, and for the work of one segment.
+pub(crate) const MAX_SLICES: usize = 16;
 
 /// Below this many octets a copy costs less than a reference count, and many small references
 /// cost more memory than the bytes behind them.
-pub const LEAST_REFERENCE: usize = 1024;
+pub(crate) const LEAST_REFERENCE: usize = 1024;
 
 /// Full chunks kept for reuse while a connection is in use. Giving them to the allocator and
 /// asking for them again costs page faults that bound the speed.
-pub const POOL: usize = 16;
+pub(crate) const POOL: usize = 16;
 
 /// The least allocation, in octets: what an application that writes single octets starts with.
-pub const SMALLEST: usize = 64;
+pub(crate) const SMALLEST: usize = 64;
 
 /// The bytes from SND.UNA on: written by the application, not yet acknowledged.
 ///
@@ -44,7 +44,7 @@ pub const SMALLEST: usize = 64;
 /// Finding an offset costs a binary search over chunks, whatever lies before it: the next
 /// super-segment of a 16 MiB backlog costs what the first did.
 #[derive(Clone, Default)]
-pub struct SendBuffer {
+pub(crate) struct SendBuffer {
     /// Bytes that won't be appended to any more, in order; none while little is written.
     backlog: Option<Box<Backlog>>,
     /// What is being filled; it follows the last chunk.
@@ -61,19 +61,19 @@ pub struct SendBuffer {
 
 impl SendBuffer {
     /// An empty buffer, without an allocation.
-    pub fn new() -> SendBuffer {
+    pub(crate) fn new() -> SendBuffer {
         SendBuffer::default()
     }
 
     /// Octets held, acknowledged ones excluded.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         (self.end() - self.una) as usize
     }
 
     /// Whether every octet written has been acknowledged.
     #[inline]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.end() == self.una
     }
 
@@ -82,14 +82,14 @@ impl SendBuffer {
     /// A new allocation is as large as what the buffer already holds, within [`CHUNK`], or as
     /// `data`: single octets in a ping-pong never cost a full chunk, a backlog of small writes
     /// soon fills full ones.
-    pub fn write(&mut self, data: &[u8]) {
+    pub(crate) fn write(&mut self, data: &[u8]) {
         self.write_granted(data, |_, wanted| wanted);
     }
 
     /// As [`write`](SendBuffer::write), but asks `grant` before every allocation: it gets the
     /// octets of memory held and those wanted, and says how many may be allocated. Returns how many
     /// octets of `data` found room.
-    pub fn write_granted(
+    pub(crate) fn write_granted(
         &mut self,
         data: &[u8],
         mut grant: impl FnMut(usize, usize) -> usize,
@@ -114,7 +114,7 @@ impl SendBuffer {
     ///
     /// A reference keeps the whole allocation behind `data` alive until it is acknowledged, of
     /// which [`memory`](SendBuffer::memory) can only see the length of `data`.
-    pub fn write_bytes(&mut self, data: Bytes) {
+    pub(crate) fn write_bytes(&mut self, data: Bytes) {
         if data.len() < LEAST_REFERENCE {
             return self.write(&data);
         }
@@ -129,14 +129,10 @@ impl SendBuffer {
     /// slices. The caller then sends a shorter segment.
     ///
     /// Nothing is copied but the last piece of a range, if it is shorter than 1 KiB and still
-    /// being appended to. Later writes go on behind the slices without touching them.
-    pub fn slices(&mut self, offset: usize, len: usize, out: &mut Payload) -> usize {
-        self.slices_granted(offset, len, out, |_| true)
-    }
-
-    /// As [`slices`](SendBuffer::slices), but asks `grant` before the table of chunks grows by so
-    /// many octets. Without leave, what is still being appended to is copied.
-    pub fn slices_granted(
+    /// being appended to. Later writes go on behind the slices without touching them. Before the
+    /// table of chunks grows, `grant` is asked for so many octets: without leave, what is still
+    /// being appended to is copied.
+    pub(crate) fn slices_granted(
         &mut self,
         offset: usize,
         len: usize,
@@ -171,34 +167,9 @@ impl SendBuffer {
         (at - from) as usize
     }
 
-    /// Copies octets from `offset` on into `out` and returns how many: fewer than `out` is long
-    /// where the buffer ends.
-    pub fn copy(&self, offset: usize, out: &mut [u8]) -> usize {
-        let from = self.una.saturating_add(offset as u64);
-        let to = from.saturating_add(out.len() as u64).min(self.end());
-        if from >= to {
-            return 0;
-        }
-        let mut at = from;
-        for chunk in self.chunks().range(self.chunk_at(at)..) {
-            if at == to {
-                break;
-            }
-            let end = chunk.end().min(to);
-            let piece = &chunk.bytes[(at - chunk.start) as usize..(end - chunk.start) as usize];
-            out[(at - from) as usize..(end - from) as usize].copy_from_slice(piece);
-            at = end;
-        }
-        if at < to {
-            let piece = &self.tail[self.tail_range(at, to)];
-            out[(at - from) as usize..(to - from) as usize].copy_from_slice(piece);
-        }
-        (to - from) as usize
-    }
-
     /// The first `n` octets are acknowledged: SND.UNA moves past them and the chunks before it
     /// are released. More than is held counts as everything.
-    pub fn advance(&mut self, n: usize) {
+    pub(crate) fn advance(&mut self, n: usize) {
         self.una = self.una.saturating_add(n as u64).min(self.end());
         if self.backlog.is_some() {
             self.release_chunks();
@@ -237,7 +208,7 @@ impl SendBuffer {
 
     /// Octets of memory held: whole allocations, however little of them is still unacknowledged,
     /// and the table of chunks. Slices handed out may hold chunks longer; those don't count.
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.charged + self.backlog.as_ref().map_or(0, |b| b.memory())
     }
 
@@ -249,12 +220,12 @@ impl SendBuffer {
 
     /// Octets that can be written without an allocation.
     #[inline]
-    pub fn spare(&self) -> usize {
+    pub(crate) fn spare(&self) -> usize {
         self.tail.capacity() - self.tail.len()
     }
 
     /// Gives back what is kept for speed only.
-    pub fn release_spare(&mut self) {
+    pub(crate) fn release_spare(&mut self) {
         self.release_pool();
         if let Some(b) = &mut self.backlog {
             b.chunks.shrink_to_fit();
@@ -262,7 +233,7 @@ impl SendBuffer {
     }
 
     /// Gives back spare chunks, and everything if everything is acknowledged.
-    pub fn release_pool(&mut self) {
+    pub(crate) fn release_pool(&mut self) {
         if self.is_empty() {
             *self = SendBuffer::default();
         } else if let Some(b) = &mut self.backlog {
@@ -271,14 +242,14 @@ impl SendBuffer {
     }
 
     /// Gives back the spare chunks that were not needed since the last call.
-    pub fn release_unused(&mut self) {
+    pub(crate) fn release_unused(&mut self) {
         if let Some(b) = &mut self.backlog {
             b.release_unused();
         }
     }
 
     /// Octets by which the table of chunks grows with `more` of them.
-    pub fn table_growth(&self, more: usize) -> usize {
+    pub(crate) fn table_growth(&self, more: usize) -> usize {
         match &self.backlog {
             Some(b) => b.growth(more),
             None => mem::size_of::<Backlog>() + Backlog::NEW.growth(more),
@@ -286,12 +257,12 @@ impl SendBuffer {
     }
 
     /// Octets that the least write takes: none, if there is room.
-    pub fn least_growth(&self) -> usize {
+    pub(crate) fn least_growth(&self) -> usize {
         if self.spare() > 0 { 0 } else { SMALLEST + self.table_growth(1) }
     }
 
     /// Makes room in the table for `more` chunks.
-    pub fn reserve_chunks(&mut self, more: usize) {
+    pub(crate) fn reserve_chunks(&mut self, more: usize) {
         if self.table_growth(more) > 0 {
             self.backlog.get_or_insert_default().reserve(more);
         }

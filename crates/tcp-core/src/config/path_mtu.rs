@@ -4,6 +4,23 @@
 use core::time::Duration;
 
 /// When packets of unknown fate test how large they may be (RFC 4821). Linux: `tcp_mtu_probing`.
+///
+/// ```
+/// use tcp_core::config::{MtuProbing, PathMtuConfig, TcpConfig};
+/// # use tcp_core::Instant;
+#[doc = include_str!("../../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+///
+/// let first_size = |probing| {
+///     let path_mtu = PathMtuConfig { probing, ..PathMtuConfig::default() };
+///     let (client, _server) = established(now, TcpConfig { path_mtu, ..TcpConfig::default() });
+///     client.info().path_mtu
+/// };
+/// // All but `Always` trust the link, of 1500 octets here, until something speaks against it.
+/// assert_eq!(first_size(MtuProbing::Off), 1500);
+/// assert_eq!(first_size(MtuProbing::BlackHole), 1500);
+/// assert_eq!(first_size(MtuProbing::Always), 1024 + 20 + 20);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum MtuProbing {
     /// Never. Linux's 0, and its default.
@@ -17,6 +34,23 @@ pub enum MtuProbing {
 }
 
 /// The numbers of path MTU discovery. Sizes in octets.
+///
+/// ```
+/// use tcp_core::config::{PathMtuConfig, TcpConfig};
+/// use tcp_core::error::IcmpError;
+/// # use tcp_core::{Instant, buffer::Payload, connection::Limits};
+#[doc = include_str!("../../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+///
+/// let path_mtu = PathMtuConfig { min_pmtu: 1000, ..PathMtuConfig::default() };
+/// let (mut client, _server) = established(now, TcpConfig { path_mtu, ..TcpConfig::default() });
+/// client.write(now, &[0; 1448])?;
+/// let packet = client.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap();
+/// // No ICMP message, true or forged, makes packets smaller than that.
+/// client.on_icmp(now, packet.segment.seq, IcmpError::TooBig { mtu: 600 });
+/// assert_eq!(client.path_mtu().mtu, 1000);
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PathMtuConfig {
     /// IPv4 packets are sent with DF, and ICMP says what does not fit (RFC 1191). Without it routers

@@ -19,6 +19,30 @@ const TICK_BITS: u32 = 16;
 const MAX_TICKS: i64 = 1 << 32;
 
 /// RFC 9438, with fast convergence.
+///
+/// ```
+/// use tcp_core::congestion::{Controller, Cubic};
+/// # use tcp_core::congestion::Ack;
+/// # use core::time::Duration;
+/// # use tcp_core::Instant;
+/// # let (mut now, rtt) = (Instant::ZERO, Duration::from_millis(100));
+/// # let ack_of = |now, window| Ack {
+/// #     now, acked: window, in_flight_before: window, cwnd_limited: true,
+/// #     rtt: Some(rtt), smoothed_rtt: rtt, min_rtt: rtt,
+/// # };
+///
+/// let mut cubic = Cubic::new(1_000, 100_000);
+/// cubic.on_loss(now, 100_000);
+/// cubic.on_recovered(now);
+/// assert_eq!(cubic.window(), 70_000);
+///
+/// // Three seconds later it is nearly where it was.
+/// for _ in 0..30 {
+///     now += rtt;
+///     cubic.on_ack(&ack_of(now, cubic.window()));
+/// }
+/// assert!((99_000..=100_000).contains(&cubic.window()));
+/// ```
 // MAY-18
 #[derive(Debug, Clone)]
 pub struct Cubic {

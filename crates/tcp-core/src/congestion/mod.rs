@@ -17,12 +17,37 @@ pub use crate::config::Algorithm;
 /// No window grows beyond this: the largest that RFC 7323 2.3 lets a peer offer.
 const MAX_WINDOW: u32 = 1 << 30;
 
-/// An ACK that brought news, as congestion control sees it.
+/// An ACK that moved SND.UNA, as congestion control sees it. Duplicates are none, whatever
+/// their SACK blocks report (RFC 5681 3.1).
+///
+/// ```
+/// use core::time::Duration;
+/// use tcp_core::Instant;
+/// use tcp_core::congestion::{Ack, Algorithm, Congestion, Controller};
+///
+/// let rtt = Duration::from_millis(30);
+/// let ack = Ack {
+///     now: Instant::from_millis(30),
+///     acked: 2_896,
+///     in_flight_before: 14_480,
+///     rtt: Some(rtt),
+///     smoothed_rtt: rtt,
+///     min_rtt: rtt,
+///     cwnd_limited: true,
+/// };
+/// let mut control = Congestion::new(Algorithm::Cubic, 1_448);
+/// control.on_ack(&ack);
+/// assert_eq!(control.window(), 14_480 + 2_896, "slow start");
+///
+/// // A sender with little to say has not tried what the path carries.
+/// control.on_ack(&Ack { cwnd_limited: false, ..ack });
+/// assert_eq!(control.window(), 14_480 + 2_896);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Ack {
     /// When it arrived.
     pub now: Instant,
-    /// Octets acknowledged or SACKed for the first time; one ACK may cover many segments.
+    /// Octets acknowledged cumulatively; one ACK may cover many segments.
     pub acked: u32,
     /// Octets in flight before it.
     pub in_flight_before: u32,
@@ -42,8 +67,43 @@ pub struct Ack {
 /// The order of calls: [`on_loss`](Self::on_loss) or [`on_timeout`](Self::on_timeout), ACKs as they
 /// come, [`on_recovered`](Self::on_recovered). ACKs between `on_loss` and `on_recovered` don't
 /// open the window.
+///
+/// ```
+/// use tcp_core::congestion::{Algorithm, Congestion, Controller};
+/// # use tcp_core::congestion::Ack;
+/// # use core::time::Duration;
+/// # use tcp_core::Instant;
+/// # let (now, rtt) = (Instant::ZERO, Duration::from_millis(30));
+/// # let ack_of = |window| Ack {
+/// #     now, acked: window, in_flight_before: window, cwnd_limited: true,
+/// #     rtt: Some(rtt), smoothed_rtt: rtt, min_rtt: rtt,
+/// # };
+///
+/// let mut reno = Congestion::new(Algorithm::Reno, 1_000);
+/// assert_eq!((reno.name(), reno.window()), ("reno", 10_000));
+/// assert_eq!(reno.slow_start_threshold(), u32::MAX);
+///
+/// // All that was in flight is acknowledged: slow start doubles the window.
+/// reno.on_ack(&ack_of(10_000));
+/// assert_eq!(reno.window(), 20_000);
+/// reno.on_loss(now, 20_000);
+/// reno.on_recovered(now);
+/// assert_eq!((reno.window(), reno.slow_start_threshold()), (10_000, 10_000));
+///
+/// reno.on_timeout(now, 10_000, false);
+/// assert_eq!((reno.window(), reno.slow_start_threshold()), (1_000, 5_000));
+/// reno.on_timeout(now, 1_000, true);
+/// assert_eq!(reno.slow_start_threshold(), 5_000);
+///
+/// // Never less than a segment; and after a pause never more than an initial window.
+/// reno.set_mss(1_200);
+/// assert_eq!(reno.window(), 1_200);
+/// let mut reno = Congestion::with_window(Algorithm::Reno, 1_000, 50_000);
+/// reno.on_idle_restart(now);
+/// assert_eq!(reno.window(), 10_000);
+/// ```
 pub trait Controller: Debug + Send {
-    /// An ACK brought news.
+    /// An ACK acknowledged something new.
     fn on_ack(&mut self, ack: &Ack);
     /// Fast recovery begins: `in_flight` is FlightSize when the loss showed. Called again without
     /// `on_recovered` between if one recovery follows directly on another.
@@ -66,6 +126,20 @@ pub trait Controller: Debug + Send {
 }
 
 /// The controller of a connection, without indirect calls for the built-in ones.
+///
+/// ```
+/// use tcp_core::congestion::{Algorithm, Congestion, Controller};
+/// # use tcp_core::Instant;
+/// # let now = Instant::ZERO;
+///
+/// let mut control = Congestion::new(Algorithm::Reno, 1_000);
+/// control.on_loss(now, 10_000);
+/// control.change(Algorithm::Cubic, 1_000);
+/// assert_eq!((control.name(), control.window()), ("cubic", 5_000));
+///
+/// let after_lost_syn = Congestion::with_window(Algorithm::Cubic, 1_000, 0);
+/// assert_eq!(after_lost_syn.window(), 1_000);
+/// ```
 #[derive(Debug)]
 pub enum Congestion {
     /// RFC 5681.
@@ -171,6 +245,15 @@ impl Controller for Congestion {
 }
 
 /// The initial window for segments of `mss` octets (RFC 6928 2).
+///
+/// ```
+/// use tcp_core::congestion::initial_window;
+///
+/// // Ten segments, as long as they are not large.
+/// assert_eq!(initial_window(1_460), 14_600);
+/// assert_eq!(initial_window(536), 5_360);
+/// assert_eq!(initial_window(9_000), 18_000);
+/// ```
 pub fn initial_window(mss: u32) -> u32 {
     mss.saturating_mul(10).min(mss.saturating_mul(2).max(14_600))
 }

@@ -5,6 +5,30 @@ use super::{Ack, Controller, Growth, Window};
 use crate::Instant;
 
 /// Standard congestion control, sometimes called NewReno for the recovery that goes with it.
+///
+/// ```
+/// use tcp_core::congestion::{Controller, Reno};
+/// # use tcp_core::congestion::Ack;
+/// # use core::time::Duration;
+/// # use tcp_core::Instant;
+/// # let (mut now, rtt) = (Instant::ZERO, Duration::from_millis(100));
+/// # let ack_of = |now, window| Ack {
+/// #     now, acked: window, in_flight_before: window, cwnd_limited: true,
+/// #     rtt: Some(rtt), smoothed_rtt: rtt, min_rtt: rtt,
+/// # };
+///
+/// let mut reno = Reno::new(1_000, 100_000);
+/// reno.on_loss(now, 100_000);
+/// reno.on_recovered(now);
+/// assert_eq!(reno.window(), 50_000);
+///
+/// // One segment for each window acknowledged.
+/// for _ in 0..30 {
+///     now += rtt;
+///     reno.on_ack(&ack_of(now, reno.window()));
+/// }
+/// assert_eq!(reno.window(), 80_000);
+/// ```
 // MUST-19: slow start and congestion avoidance as in RFC 5681.
 #[derive(Debug, Clone)]
 pub struct Reno {

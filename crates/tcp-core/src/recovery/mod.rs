@@ -2,8 +2,8 @@
 //! RFC 6675 with SACK, RFC 6582 (NewReno) without, RFC 6298 for the timer. How much may be sent
 //! is the congestion controller's answer; the caller carries [`Transition`]s and [`Timeout`]s over.
 
-pub mod rto;
-pub mod rtt;
+mod rto;
+mod rtt;
 mod sent;
 
 use core::time::Duration;
@@ -16,15 +16,15 @@ use crate::{Instant, SeqNum};
 
 /// The numbers of loss recovery.
 #[derive(Debug, Clone)]
-pub struct RecoveryConfig {
+pub(crate) struct RecoveryConfig {
     /// The RTO before any measurement (RFC 6298 2.1: 1 s; Linux the same).
-    pub rto_initial: Duration,
+    pub(crate) rto_initial: Duration,
     /// The least variation term of the RTO (Linux: 200 ms; RFC 6298 2.4 rounds the sum up to 1 s).
-    pub rto_min: Duration,
+    pub(crate) rto_min: Duration,
     /// The longest RTO, back-off included (RFC 6298 2.5: 60 s or more; Linux: 120 s).
-    pub rto_max: Duration,
+    pub(crate) rto_max: Duration,
     /// Duplicate ACKs or SACKed ranges that show a loss (RFC 5681 3.2, RFC 6675 2: 3; Linux: 3).
-    pub dup_threshold: u32,
+    pub(crate) dup_threshold: u32,
 }
 
 impl Default for RecoveryConfig {
@@ -41,62 +41,60 @@ impl Default for RecoveryConfig {
 /// An acceptable ACK: SND.UNA <= SEG.ACK <= SND.NXT (RFC 9293 3.10.7.4), SND.NXT being the highest
 /// sent. Anything beyond what was sent is taken as acknowledging all.
 #[derive(Debug, Clone, Copy)]
-pub struct AckInput<'a> {
+pub(crate) struct AckInput<'a> {
     /// When it arrived.
-    pub now: Instant,
+    pub(crate) now: Instant,
     /// SEG.ACK.
-    pub ack: SeqNum,
+    pub(crate) ack: SeqNum,
     /// The SACK blocks in the order of the option, a DSACK among them; empty if there are none.
-    pub sack: &'a [SackBlock],
+    pub(crate) sack: &'a [SackBlock],
     /// Both sides have permitted SACK (RFC 2018 2).
-    pub sack_enabled: bool,
+    pub(crate) sack_enabled: bool,
     /// It is a duplicate ACK by RFC 5681 2: data outstanding, no payload, no SYN or FIN, SEG.ACK
     /// is SND.UNA, and the window did not change.
-    pub duplicate: bool,
+    pub(crate) duplicate: bool,
     /// The round trip that its timestamp echo measured (RFC 7323 4), if it carried one.
-    pub timestamp_rtt: Option<Duration>,
+    pub(crate) timestamp_rtt: Option<Duration>,
     /// SMSS in octets, at least 1.
-    pub mss: u32,
+    pub(crate) mss: u32,
 }
 
 /// What an ACK told.
 #[derive(Debug, Clone, Copy)]
-pub struct AckOutcome {
+pub(crate) struct AckOutcome {
     /// Octets acknowledged cumulatively.
-    pub newly_acked: u32,
-    /// Octets acknowledged or SACKed for the first time.
-    pub delivered: u32,
+    pub(crate) newly_acked: u32,
     /// Octets taken as lost by this ACK.
-    pub lost: u32,
+    pub(crate) lost: u32,
     /// [`Recovery::in_flight`] before this ACK.
-    pub in_flight_before: u32,
+    pub(crate) in_flight_before: u32,
     /// The RTT sample that went into the estimator.
-    pub rtt: Option<Duration>,
+    pub(crate) rtt: Option<Duration>,
     /// What it changed.
-    pub transition: Transition,
+    pub(crate) transition: Transition,
     /// The first block told of octets received twice (RFC 2883): something was sent again in vain.
-    pub dsack: bool,
+    pub(crate) dsack: bool,
     /// It showed that something sent later had arrived before something sent once.
-    pub reordered: bool,
+    pub(crate) reordered: bool,
     /// How fast the path delivered what it acknowledged.
-    pub rate: Option<RateSample>,
+    pub(crate) rate: Option<RateSample>,
     /// The state after it.
-    pub state: State,
+    pub(crate) state: State,
 }
 
 /// Octets delivered from when a segment was sent to when it was acknowledged
 /// (draft-cheng-iccrg-delivery-rate-estimation 3.2, without the send rate).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateSample {
+pub(crate) struct RateSample {
     /// Octets delivered.
-    pub octets: u32,
+    pub(crate) octets: u32,
     /// In this time; never zero.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
 }
 
 impl RateSample {
     /// Octets a second.
-    pub fn octets_per_second(&self) -> u64 {
+    pub(crate) fn octets_per_second(&self) -> u64 {
         let ns = self.interval.as_nanos().max(1);
         u64::try_from(u128::from(self.octets) * 1_000_000_000 / ns).unwrap_or(u64::MAX)
     }
@@ -104,7 +102,7 @@ impl RateSample {
 
 /// How an ACK changed the state of recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transition {
+pub(crate) enum Transition {
     /// Not at all.
     None,
     /// A loss was seen, once for a window (RFC 6675 5, RFC 6582 3.2 step 2): reduce the window.
@@ -127,6 +125,30 @@ pub enum Transition {
 }
 
 /// Where a window's repair stands.
+///
+/// ```
+/// use tcp_core::connection::RecoveryState;
+/// # use tcp_core::{Instant, buffer::Payload, config::TcpConfig, connection::Limits};
+#[doc = include_str!("../../doc/pair.rs")]
+/// # let now = Instant::from_millis(1);
+/// # let (mut client, mut server) = established(now, TcpConfig::default());
+///
+/// client.write(now, b"hello")?;
+/// // This packet gets lost.
+/// client.poll_transmit(now, &Limits::default(), &mut Payload::new());
+/// assert_eq!(client.info().recovery, RecoveryState::Open);
+///
+/// let now = client.poll_timeout().unwrap().at;
+/// client.on_timeout(now);
+/// assert_eq!(client.info().recovery, RecoveryState::Loss);
+///
+/// // The second copy arrives; the answer to it ends the repair.
+/// deliver(now, &mut client, &mut server);
+/// server.write(now, b"hello to you")?;
+/// deliver(now, &mut server, &mut client);
+/// assert_eq!(client.info().recovery, RecoveryState::Open);
+/// # Ok::<(), tcp_core::error::UserError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Nothing is known to be missing.
@@ -139,12 +161,12 @@ pub enum State {
 
 /// What a retransmission timeout met, for the congestion controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeout {
+pub(crate) struct Timeout {
     /// FlightSize when the timer fired, in octets.
-    pub in_flight: u32,
+    pub(crate) in_flight: u32,
     /// The same segment had been retransmitted by the timer already: the slow start threshold
     /// stays (RFC 5681 3.1).
-    pub repeated: bool,
+    pub(crate) repeated: bool,
 }
 
 /// Timestamps round both ends of a measurement to milliseconds.
@@ -172,7 +194,7 @@ enum Phase {
 /// [`next_retransmission`](Self::next_retransmission) names as the window permits, lost ranges
 /// before new data.
 #[derive(Debug, Clone)]
-pub struct Recovery {
+pub(crate) struct Recovery {
     board: Scoreboard,
     rtt: RttEstimator,
     rto: Rto,
@@ -180,6 +202,7 @@ pub struct Recovery {
     /// Where the last repair ended, until an ACK covers more (RFC 6582 3.2 step 2).
     repaired_to: Option<SeqNum>,
     dup_threshold: u32,
+    /// Duplicate ACKs since SND.UNA moved.
     dup_acks: u32,
     /// FlightSize at the first of these duplicates.
     dup_flight: u32,
@@ -192,7 +215,7 @@ pub struct Recovery {
 
 impl Recovery {
     /// With nothing sent.
-    pub fn new(config: &RecoveryConfig) -> Recovery {
+    pub(crate) fn new(config: &RecoveryConfig) -> Recovery {
         Recovery {
             board: Scoreboard::default(),
             rtt: RttEstimator::new(),
@@ -209,18 +232,18 @@ impl Recovery {
 
     /// `len` octets of sequence space went out for the first time, directly after what was sent
     /// before.
-    pub fn on_sent(&mut self, now: Instant, start: SeqNum, len: u32) {
+    pub(crate) fn on_sent(&mut self, now: Instant, start: SeqNum, len: u32) {
         self.board.on_sent(now, start, len);
     }
 
     /// `[start, start + len)` went out again, usually a part of
     /// [`next_retransmission`](Self::next_retransmission). What is not outstanding is ignored.
-    pub fn on_retransmitted(&mut self, now: Instant, start: SeqNum, len: u32) {
+    pub(crate) fn on_retransmitted(&mut self, now: Instant, start: SeqNum, len: u32) {
         self.board.on_retransmitted(now, start, len);
     }
 
     /// Takes an ACK in.
-    pub fn on_ack(&mut self, input: &AckInput<'_>) -> AckOutcome {
+    pub(crate) fn on_ack(&mut self, input: &AckInput<'_>) -> AckOutcome {
         let in_flight_before = self.in_flight();
         let flight_size = self.board.outstanding();
         let una = self.board.head().map(|r| r.start);
@@ -241,7 +264,6 @@ impl Recovery {
         let transition = self.advance(input, &delivery, flight_size);
         AckOutcome {
             newly_acked: delivery.acked,
-            delivered: delivery.delivered,
             lost: self.board.lost() - lost_before,
             in_flight_before,
             rtt,
@@ -255,7 +277,7 @@ impl Recovery {
 
     /// The retransmission timer fired: backs the timeout off (RFC 6298 5.5), takes everything as
     /// lost and repairs until all that is outstanding now is acknowledged.
-    pub fn on_rto(&mut self) -> Timeout {
+    pub(crate) fn on_rto(&mut self) -> Timeout {
         self.rto.on_timeout();
         let in_flight = self.board.outstanding();
         let (Some(head), Some(point)) = (self.board.head(), self.board.end()) else {
@@ -273,7 +295,7 @@ impl Recovery {
     /// What is in flight of `[from, to)` was too large for the path: lost, but not to congestion.
     /// It is repaired as in fast recovery; the congestion window has no part in it (RFC 1191 6.4,
     /// RFC 4821 7.6.2).
-    pub fn on_too_big(&mut self, from: SeqNum, to: SeqNum) {
+    pub(crate) fn on_too_big(&mut self, from: SeqNum, to: SeqNum) {
         self.board.lose_range(from, to);
         let Some(point) = self.board.end() else { return };
         if self.board.lost() > 0 && !matches!(self.phase, Phase::Loss { .. }) {
@@ -286,55 +308,50 @@ impl Recovery {
     /// The first lost range not sent again yet: its start and its length in octets. Cut it to what
     /// may be sent now and report that to [`on_retransmitted`](Self::on_retransmitted). Not joined
     /// with what follows beyond 64 KiB.
-    pub fn next_retransmission(&self) -> Option<(SeqNum, u32)> {
+    pub(crate) fn next_retransmission(&self) -> Option<(SeqNum, u32)> {
         self.board.next_lost()
     }
 
     /// Octets in the network by our best knowledge: `pipe` of RFC 6675 4. What the congestion
     /// window is compared with.
     #[inline]
-    pub fn in_flight(&self) -> u32 {
+    pub(crate) fn in_flight(&self) -> u32 {
         self.board.in_flight().saturating_sub(self.departed)
     }
 
     /// Octets taken as lost and not sent again yet.
-    pub fn lost(&self) -> u32 {
+    pub(crate) fn lost(&self) -> u32 {
         self.board.lost()
     }
 
     /// Octets that the peer holds beyond a gap.
-    pub fn sacked(&self) -> u32 {
+    pub(crate) fn sacked(&self) -> u32 {
         self.board.sacked()
     }
 
     /// Whether everything sent has been acknowledged.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.board.head().is_none()
     }
 
-    /// When the first unacknowledged octet was last sent.
-    pub fn oldest_sent_at(&self) -> Option<Instant> {
-        self.board.head().map(|r| r.sent_at)
-    }
-
     /// What is known of the round trip.
-    pub fn rtt(&self) -> &RttEstimator {
+    pub(crate) fn rtt(&self) -> &RttEstimator {
         &self.rtt
     }
 
     /// The retransmission timeout.
-    pub fn rto(&self) -> &Rto {
+    pub(crate) fn rto(&self) -> &Rto {
         &self.rto
     }
 
     /// The retransmission timeout, for events that only the connection sees: a lost SYN, the
     /// back-off of window probes.
-    pub fn rto_mut(&mut self) -> &mut Rto {
+    pub(crate) fn rto_mut(&mut self) -> &mut Rto {
         &mut self.rto
     }
 
     /// Where the repair stands.
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         match self.phase {
             Phase::Open => State::Open,
             Phase::Recovery { .. } => State::Recovery,
@@ -342,15 +359,10 @@ impl Recovery {
         }
     }
 
-    /// Duplicate ACKs since SND.UNA moved.
-    pub fn dup_acks(&self) -> u32 {
-        self.dup_acks
-    }
-
     /// Octets of new data that may go out beyond the congestion window: one segment for each of
     /// the first two duplicate ACKs (RFC 3042). Always 0 with SACK, where the duplicates' blocks
     /// have lowered [`in_flight`](Self::in_flight) already (RFC 6675 5 step 3).
-    pub fn limited_transmit_allowance(&self, mss: u32) -> u32 {
+    pub(crate) fn limited_transmit_allowance(&self, mss: u32) -> u32 {
         match self.phase {
             Phase::Open if self.blind => self.dup_acks.min(2).saturating_mul(mss),
             _ => 0,
@@ -359,45 +371,45 @@ impl Recovery {
 
     /// Octets of memory held.
     #[inline]
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.board.memory()
     }
 
     /// Bounds the scoreboard's records below their usual bound, while memory is short.
-    pub fn set_record_limit(&mut self, limit: Option<usize>) {
+    pub(crate) fn set_record_limit(&mut self, limit: Option<usize>) {
         self.board.set_record_limit(limit);
     }
 
     /// The connection is over: nothing that was sent is waited for.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.board = Scoreboard::default();
     }
 
     /// Octets by which the scoreboard grows if it is to note `more` ranges.
     #[inline]
-    pub fn growth(&self, more: usize) -> usize {
+    pub(crate) fn growth(&self, more: usize) -> usize {
         self.board.growth(more)
     }
 
     /// Makes room for `more` ranges.
-    pub fn reserve(&mut self, more: usize) {
+    pub(crate) fn reserve(&mut self, more: usize) {
         self.board.reserve(more);
     }
 
     /// There is no memory for more ranges until the next [`reserve`](Self::reserve): what doesn't
     /// fit is noted more coarsely. Ask [`can_note`](Self::can_note) before sending new data.
-    pub fn confine(&mut self) {
+    pub(crate) fn confine(&mut self) {
         self.board.confine();
     }
 
     /// Whether new data can be noted.
     #[inline]
-    pub fn can_note(&self) -> bool {
+    pub(crate) fn can_note(&self) -> bool {
         self.board.can_note()
     }
 
     /// Gives memory back that a burst has left. For connections that go idle.
-    pub fn release_memory(&mut self) {
+    pub(crate) fn release_memory(&mut self) {
         self.board.release_memory();
     }
 

@@ -7,11 +7,11 @@ use core::time::Duration;
 use super::rtt::RttEstimator;
 
 /// RFC 6298 2.1: before any measurement.
-pub const INITIAL: Duration = Duration::from_secs(1);
+pub(crate) const INITIAL: Duration = Duration::from_secs(1);
 /// Linux's floor; see [`Rto`] for how it applies. RFC 6298 2.4 says one second.
-pub const MIN: Duration = Duration::from_millis(200);
+pub(crate) const MIN: Duration = Duration::from_millis(200);
 /// RFC 6298 2.5: a maximum is allowed from 60 s on; Linux has 120 s.
-pub const MAX: Duration = Duration::from_secs(120);
+pub(crate) const MAX: Duration = Duration::from_secs(120);
 /// RFC 6298 5.7: the timeout with which data starts after a lost SYN.
 const AFTER_LOST_SYN: Duration = Duration::from_secs(3);
 /// RFC 6298 2: the clock granularity G; deadlines are not kept more exactly.
@@ -24,7 +24,7 @@ const GRANULARITY: Duration = Duration::from_millis(1);
 /// RTTVAR falls to nothing, and a floor under the sum would then fire on every delayed ACK as soon
 /// as SRTT exceeds it.
 #[derive(Debug, Clone)]
-pub struct Rto {
+pub(crate) struct Rto {
     /// In nanoseconds, as the bounds: a connection is to be small.
     base: u64,
     min: u64,
@@ -36,30 +36,30 @@ pub struct Rto {
 impl Rto {
     /// A timeout of `initial` until the first measurement, with `min` below its variation term and
     /// never above `max`.
-    pub fn new(initial: Duration, min: Duration, max: Duration) -> Rto {
+    pub(crate) fn new(initial: Duration, min: Duration, max: Duration) -> Rto {
         let (initial, min, max) = (nanos(initial), nanos(min), nanos(max));
         Rto { base: initial.min(max), min: min.min(max), max, backoff: 0 }
     }
 
     /// The timeout to arm now, back-off included.
-    pub fn current(&self) -> Duration {
+    pub(crate) fn current(&self) -> Duration {
         // RFC 6298 2.5: the maximum bounds the backed-off value too.
         Duration::from_nanos(self.base.saturating_mul(1 << self.backoff).min(self.max))
     }
 
     /// The timeout without back-off.
-    pub fn base(&self) -> Duration {
+    pub(crate) fn base(&self) -> Duration {
         Duration::from_nanos(self.base)
     }
 
     /// How many times in a row the timer has fired.
-    pub fn backoff(&self) -> u8 {
+    pub(crate) fn backoff(&self) -> u8 {
         self.backoff
     }
 
     /// A new measurement went into `rtt`: computes the timeout anew and drops the back-off, which
     /// lasted until a valid measurement (RFC 6298 2.3 and 5, Karn).
-    pub fn on_sample(&mut self, rtt: &RttEstimator) {
+    pub(crate) fn on_sample(&mut self, rtt: &RttEstimator) {
         let (Some(srtt), Some(var)) = (rtt.smoothed(), rtt.variation()) else { return };
         // RFC 6298 2.3: SRTT + max(G, K * RTTVAR), K = 4
         let margin = nanos(var).saturating_mul(4).max(self.min).max(nanos(GRANULARITY));
@@ -68,7 +68,7 @@ impl Rto {
     }
 
     /// The timer fired: doubles the timeout (RFC 6298 5.5, MUST-19), up to the maximum.
-    pub fn on_timeout(&mut self) {
+    pub(crate) fn on_timeout(&mut self) {
         if nanos(self.current()) < self.max {
             // 2^31 times the least base is beyond any sensible maximum.
             self.backoff = (self.backoff + 1).min(31);
@@ -76,13 +76,13 @@ impl Rto {
     }
 
     /// A valid new ACK arrived: drops the back-off.
-    pub fn on_progress(&mut self) {
+    pub(crate) fn on_progress(&mut self) {
         self.backoff = 0;
     }
 
     /// Data transfer begins and the SYN had timed out: at least 3 s from here to the first
     /// measurement (RFC 6298 5.7).
-    pub fn on_syn_timed_out(&mut self) {
+    pub(crate) fn on_syn_timed_out(&mut self) {
         self.base = self.base.max(nanos(AFTER_LOST_SYN)).min(self.max);
         self.backoff = 0;
     }

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 /// The smoothed round-trip time and its variation (RFC 6298 2).
 #[derive(Debug, Clone, Default)]
-pub struct RttEstimator {
+pub(crate) struct RttEstimator {
     estimate: Option<Estimate>,
 }
 
@@ -30,14 +30,14 @@ const LONGEST_SAMPLE: u64 = 1 << 40;
 
 impl RttEstimator {
     /// Without any sample.
-    pub const fn new() -> RttEstimator {
+    pub(crate) const fn new() -> RttEstimator {
         RttEstimator { estimate: None }
     }
 
     /// Takes one measurement. `samples_per_round` says how many such measurements one round trip
     /// brings: gains are divided by it, so that the memory spans the same number of round trips
     /// whether every ACK is measured or one a round (RFC 7323 G). 0 counts as 1.
-    pub fn on_sample(&mut self, rtt: Duration, samples_per_round: u32) {
+    pub(crate) fn on_sample(&mut self, rtt: Duration, samples_per_round: u32) {
         let latest = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX).min(LONGEST_SAMPLE);
         let Some(e) = &mut self.estimate else {
             // RFC 6298 2.2: the first sample sets both.
@@ -58,22 +58,22 @@ impl RttEstimator {
     }
 
     /// SRTT; `None` before the first sample.
-    pub fn smoothed(&self) -> Option<Duration> {
+    pub(crate) fn smoothed(&self) -> Option<Duration> {
         self.estimate.map(|e| Duration::from_nanos(e.srtt))
     }
 
     /// RTTVAR; `None` before the first sample.
-    pub fn variation(&self) -> Option<Duration> {
+    pub(crate) fn variation(&self) -> Option<Duration> {
         self.estimate.map(|e| Duration::from_nanos(e.rttvar))
     }
 
     /// The shortest sample of the connection's life.
-    pub fn min(&self) -> Option<Duration> {
+    pub(crate) fn min(&self) -> Option<Duration> {
         self.estimate.map(|e| Duration::from_nanos(e.min))
     }
 
     /// The last sample.
-    pub fn latest(&self) -> Option<Duration> {
+    pub(crate) fn latest(&self) -> Option<Duration> {
         self.estimate.map(|e| Duration::from_nanos(e.latest.get() - 1))
     }
 }

@@ -16,6 +16,23 @@ const BLOCKS_PER_RUN: usize = 1 << 12;
 ///
 /// Words are added in the byte order of the machine and swapped once, at the end, which the
 /// arithmetic allows (RFC 1071 2 (B)).
+///
+/// ```
+/// use tcp_core::wire::checksum::{Sum, verify};
+/// use tcp_core::wire::{CHECKSUM_OFFSET, Flags, Segment};
+///
+/// // The numbers of RFC 1071 3, in pieces of any length.
+/// let sum = Sum::new().add(&[0x00, 0x01, 0xf2]).add(&[0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
+/// assert_eq!((sum.fold(), sum.finish()), (0xddf2, 0x220d));
+///
+/// // A segment's: the pseudo-header, the header with a field of zero, the text.
+/// let (src, dst) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+/// let mut packet = *b"....................hello";
+/// Segment { flags: Flags::ACK, ..Segment::default() }.emit_header(&mut packet);
+/// let sum = Sum::pseudo_header(src, dst, 6, 25).add(&packet).finish();
+/// packet[CHECKSUM_OFFSET..][..2].copy_from_slice(&sum.to_be_bytes());
+/// assert!(verify(src, dst, 6, &packet));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum {
     /// Congruent to the sum of all words modulo 2^16 - 1, and zero only if all were.
@@ -72,6 +89,20 @@ impl Sum {
 }
 
 /// MUST-3: whether the checksum of `segment` (header and text) is right.
+///
+/// ```
+/// use tcp_core::wire::checksum::{Sum, verify};
+///
+/// let (src, dst) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+/// // A UDP datagram, protocol 17, has its checksum at octet 6.
+/// let mut datagram = *b"\x0f\xa0\x00\x35\x00\x0d\0\0hello";
+/// let sum = Sum::pseudo_header(src, dst, 17, 13).add(&datagram).finish();
+/// datagram[6..8].copy_from_slice(&sum.to_be_bytes());
+/// assert!(verify(src, dst, 17, &datagram));
+///
+/// datagram[12] ^= 1;
+/// assert!(!verify(src, dst, 17, &datagram));
+/// ```
 #[inline]
 pub fn verify(src: IpAddr, dst: IpAddr, protocol: u8, segment: &[u8]) -> bool {
     // No IP packet is longer than its 32-bit jumbo length says; a longer slice can't be right.

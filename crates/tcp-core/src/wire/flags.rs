@@ -5,6 +5,23 @@ use core::fmt;
 use core::ops::{BitOr, BitOrAssign};
 
 /// A set of TCP control bits, as they lie in the low nine bits of header octets 12 and 13.
+///
+/// ```
+/// use tcp_core::wire::Flags;
+///
+/// let syn_ack = Flags::SYN | Flags::ACK;
+/// assert!(syn_ack.contains(Flags::SYN) && !syn_ack.contains(Flags::SYN | Flags::FIN));
+/// assert!(syn_ack.intersects(Flags::SYN | Flags::FIN));
+/// assert_eq!(syn_ack.without(Flags::SYN), Flags::ACK);
+/// assert_eq!(format!("{syn_ack:?}"), "SYN|ACK");
+///
+/// // The word at octet 12: five words of header, then the bits.
+/// assert_eq!(Flags::from_bits(0x5012), syn_ack);
+/// assert_eq!(syn_ack.bits(), 0x0012);
+///
+/// const FIN_ACK: Flags = Flags::FIN.union(Flags::ACK);
+/// assert!(FIN_ACK.without(Flags::FIN | Flags::ACK).is_empty());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Flags(u16);
 

@@ -28,6 +28,13 @@ const PADDED_TIMESTAMPS: [u8; 4] = [NOP, NOP, TIMESTAMPS, 10];
 const MAX_WINDOW_SCALE: u8 = 14;
 
 /// The timestamp option (RFC 7323 3.2), in ticks of the sender's clock.
+///
+/// ```
+/// use tcp_core::wire::{Options, Timestamps};
+///
+/// let options = Options::parse(&[1, 1, 8, 10, 0, 0, 0x03, 0xe8, 0, 0, 0, 70]);
+/// assert_eq!(options.timestamps, Some(Timestamps { value: 1_000, echo: 70 }));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Timestamps {
     /// TSval: the sender's clock.
@@ -49,6 +56,22 @@ impl Timestamps {
 /// The options of one segment. Of an option that occurs twice the last one counts.
 ///
 /// A new one is best written `Options { mss: Some(1460), ..Options::default() }`.
+///
+/// ```
+/// use tcp_core::wire::Options;
+///
+/// // MSS, SACK-permitted, window scale, and an experiment of two octets.
+/// let area = [2, 4, 0x05, 0xb4, 4, 2, 3, 3, 7, 253, 4, b'h', b'i', 0, 0, 0];
+/// let options = Options::parse(&area);
+/// assert_eq!((options.mss, options.window_scale), (Some(1460), Some(7)));
+/// assert!(options.sack_permitted && options.timestamps.is_none());
+/// assert_eq!(options.unknown().collect::<Vec<_>>(), [(253, &b"hi"[..])]);
+///
+/// // Where the length of the window scale would be, the header ends: the MSS counts.
+/// let cut = Options::parse(&[2, 4, 0x05, 0xb4, 3]);
+/// assert!(cut.malformed);
+/// assert_eq!(cut.mss, Some(1460));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Options<'a> {
     /// The largest text the sender takes, in octets (MUST-14; RFC 9293 3.7.1). Zero is possible.
@@ -135,6 +158,20 @@ impl<'a> Options<'a> {
 
 /// Options that are kept as bytes: experiments (RFC 6994), Fast Open, and what is yet to come.
 /// Two are equal if they yield the same options.
+///
+/// ```
+/// use tcp_core::wire::{Options, UnknownOptions};
+///
+/// let experiment = UnknownOptions::new(&[253, 4, b'h', b'i']);
+/// assert_eq!(experiment.iter().next(), Some((253, &b"hi"[..])));
+///
+/// let options = Options { mss: Some(1460), unknown: experiment, ..Options::default() };
+/// let mut area = [0; 8];
+/// options.emit(&mut area);
+/// assert_eq!(area, [2, 4, 0x05, 0xb4, 253, 4, b'h', b'i']);
+/// // All of it again: the MSS is no unknown option.
+/// assert_eq!(UnknownOptions::new(&area), experiment);
+/// ```
 #[derive(Clone, Copy, Default)]
 pub struct UnknownOptions<'a> {
     /// A stretch of an option area that may contain padding and known options as well.

@@ -14,6 +14,31 @@ pub const MAX_HEADER_LEN: usize = MIN_HEADER_LEN + MAX_OPTIONS_LEN;
 pub const CHECKSUM_OFFSET: usize = 16;
 
 /// One segment; options and text are borrowed from the packet.
+///
+/// ```
+/// use tcp_core::SeqNum;
+/// use tcp_core::wire::{Flags, MAX_HEADER_LEN, Options, Segment, SegmentError};
+///
+/// let syn = Segment {
+///     src_port: 4000,
+///     dst_port: 80,
+///     seq: SeqNum(7),
+///     flags: Flags::SYN,
+///     window: 65_535,
+///     options: Options { mss: Some(1460), ..Options::default() },
+///     ..Segment::default()
+/// };
+/// assert_eq!((syn.seq_len(), syn.header_len()), (1, 24));
+/// let mut packet = [0; MAX_HEADER_LEN];
+/// let len = syn.emit_header(&mut packet);
+/// assert_eq!(Segment::parse(&packet[..len])?, syn);
+///
+/// // What lies behind the header is text.
+/// packet[len..][..5].copy_from_slice(b"hello");
+/// let with_text = Segment::parse(&packet[..len + 5])?;
+/// assert_eq!((with_text.payload, with_text.seq_len()), (&b"hello"[..], 6));
+/// # Ok::<(), SegmentError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Segment<'a> {
     /// The sender's port. Zero is possible.
@@ -38,6 +63,14 @@ pub struct Segment<'a> {
 }
 
 /// Why octets are no segment.
+///
+/// ```
+/// use tcp_core::wire::{Segment, SegmentError};
+///
+/// assert_eq!(Segment::parse(&[0; 19]), Err(SegmentError::TooShort));
+/// // A header that says of itself that it has no words.
+/// assert_eq!(Segment::parse(&[0; 20]), Err(SegmentError::BadDataOffset));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SegmentError {
     /// There is not even a whole fixed header.

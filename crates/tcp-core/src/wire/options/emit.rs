@@ -18,6 +18,15 @@ const SACK_HEAD_LEN: usize = 4;
 impl<'a> Options<'a> {
     /// Octets that [`emit`](Options::emit) writes: a multiple of four, at most
     /// [`MAX_OPTIONS_LEN`].
+    ///
+    /// ```
+    /// use tcp_core::wire::Options;
+    ///
+    /// // An MSS takes four octets; a window scale three, and one of padding.
+    /// let syn = Options { mss: Some(1460), window_scale: Some(7), ..Options::default() };
+    /// assert_eq!(syn.emitted_len(), 8);
+    /// assert_eq!(Options::default().emitted_len(), 0);
+    /// ```
     #[inline]
     pub fn emitted_len(&self) -> usize {
         if !self.has_more_than_timestamps() {
@@ -31,6 +40,20 @@ impl<'a> Options<'a> {
     /// Writes the options and returns [`emitted_len`](Options::emitted_len). On a SYN that is
     /// MSS, SACK-permitted with timestamps, window scale; else timestamps, SACK. SACK blocks that
     /// do not fit are left out from the end, then unknown options that do not fit.
+    ///
+    /// ```
+    /// use tcp_core::wire::{MAX_OPTIONS_LEN, Options, Timestamps};
+    ///
+    /// let timestamps = Some(Timestamps { value: 1_000, echo: 70 });
+    /// let options = Options { timestamps, ..Options::default() };
+    /// let mut area = [0; MAX_OPTIONS_LEN];
+    /// let len = options.emit(&mut area);
+    /// assert_eq!((len, options.emitted_len()), (12, 12));
+    /// assert_eq!(area[..len], [1, 1, 8, 10, 0, 0, 0x03, 0xe8, 0, 0, 0, 70]);
+    ///
+    /// let syn = Options { mss: Some(1460), sack_permitted: true, ..options };
+    /// assert_eq!(syn.emit(&mut area), 16, "SACK-permitted takes the place of the padding");
+    /// ```
     ///
     /// # Panics
     ///

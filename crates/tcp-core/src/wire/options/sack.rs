@@ -10,6 +10,14 @@ use crate::SeqNum;
 pub(super) const BLOCK_LEN: usize = 8;
 
 /// A range that the receiver holds: `[start, end)` (RFC 2018 3).
+///
+/// ```
+/// use tcp_core::SeqNum;
+/// use tcp_core::wire::{Options, SackBlock};
+///
+/// let options = Options::parse(&[1, 1, 5, 10, 0, 0, 0x07, 0xd0, 0, 0, 0x0b, 0xb8]);
+/// assert_eq!(options.sack[0], SackBlock { start: SeqNum(2000), end: SeqNum(3000) });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct SackBlock {
     /// The first sequence number of the range.
@@ -19,6 +27,23 @@ pub struct SackBlock {
 }
 
 /// The blocks of one SACK option, in the order of the option: the most recent first (RFC 2018 4).
+///
+/// ```
+/// use tcp_core::SeqNum;
+/// use tcp_core::wire::{Options, SackBlock, SackBlocks, Timestamps};
+///
+/// let block = |n: u32| SackBlock { start: SeqNum(n * 2000), end: SeqNum(n * 2000 + 1000) };
+/// let mut sack = SackBlocks::default();
+/// assert!((1..=4).rev().all(|n| sack.push(block(n))));
+/// assert!(!sack.push(block(5)));
+/// assert_eq!(*sack, [block(4), block(3), block(2), block(1)]);
+///
+/// // Beside timestamps the last one has no room.
+/// let options = Options { sack, timestamps: Some(Timestamps::default()), ..Options::default() };
+/// let mut area = [0; 40];
+/// options.emit(&mut area);
+/// assert_eq!(*Options::parse(&area).sack, [block(4), block(3), block(2)]);
+/// ```
 #[derive(Clone, Copy, Default)]
 pub struct SackBlocks {
     blocks: [SackBlock; SackBlocks::CAPACITY],

@@ -1,11 +1,11 @@
 //! How does a client of hyper-util connect through our TCP? The service from a URI to a stream:
-//! look-up, attempts, options.
+//! look-up and attempts; what it was told is in `options`.
 
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::error::ConnectError;
-use super::options::{Local, Options};
+use super::options::Options;
 use super::race::race;
 use crate::net::Net;
 use crate::stream::TcpStream;
@@ -64,7 +64,7 @@ pub struct HttpConnector<R = GaiResolver> {
     /// None: the ambient stack.
     net: Option<Net>,
     resolver: R,
-    options: Options,
+    pub(super) options: Options,
 }
 
 impl HttpConnector {
@@ -90,70 +90,6 @@ impl<R> HttpConnector<R> {
     /// The same connector through a given stack.
     pub fn through(self, net: &Net) -> HttpConnector<R> {
         HttpConnector { net: Some(net.clone()), ..self }
-    }
-
-    /// Whether a URI must have the scheme `http`. Default: yes.
-    pub fn enforce_http(&mut self, is_enforced: bool) {
-        self.options.enforce_http = is_enforced;
-    }
-
-    /// How long connecting may take, look-up aside. With a head start for each address it is the
-    /// time of all attempts together; otherwise each address has an equal part of it. Default:
-    /// none, as long as the stack tries.
-    pub fn set_connect_timeout(&mut self, dur: Option<Duration>) {
-        self.options.patience = dur;
-    }
-
-    /// The head start of an address before the next is tried beside it (RFC 8305 5); none: the
-    /// next is tried when the one before has failed. Default: 300 ms.
-    pub fn set_happy_eyeballs_timeout(&mut self, dur: Option<Duration>) {
-        self.options.head_start = dur;
-    }
-
-    /// The address that connections come from; destinations of the other family are not used.
-    /// Default: none, the stack chooses.
-    pub fn set_local_address(&mut self, addr: Option<IpAddr>) {
-        self.options.local = addr.map_or(Local::Any, Local::One);
-    }
-
-    /// The addresses that connections come from.
-    pub fn set_local_addresses(&mut self, addr_ipv4: Ipv4Addr, addr_ipv6: Ipv6Addr) {
-        self.options.local = Local::Both(addr_ipv4, addr_ipv6);
-    }
-
-    /// Turns Nagle's algorithm off or on (MUST-17). Default: the stack's.
-    pub fn set_nodelay(&mut self, nodelay: bool) {
-        self.options.nodelay = Some(nodelay);
-    }
-
-    /// Turns keepalive on (MUST-24), and how long a connection is quiet before it probes.
-    pub fn set_keepalive(&mut self, time: Option<Duration>) {
-        self.options.keepalive.idle = time;
-    }
-
-    /// Turns keepalive on, and the time between its probes.
-    pub fn set_keepalive_interval(&mut self, interval: Option<Duration>) {
-        self.options.keepalive.interval = interval;
-    }
-
-    /// Turns keepalive on, and how many probes are unanswered when a peer counts as gone.
-    pub fn set_keepalive_retries(&mut self, retries: Option<u32>) {
-        self.options.keepalive.count = retries;
-    }
-
-    /// How long text, and the first SYN, may stay unacknowledged (`TCP_USER_TIMEOUT`).
-    pub fn set_tcp_user_timeout(&mut self, time: Option<Duration>) {
-        self.options.user_timeout = time;
-    }
-
-    /// Fixes the limit of the send buffer in octets (`SO_SNDBUF`).
-    pub fn set_send_buffer_size(&mut self, size: Option<usize>) {
-        self.options.send_buffer = size;
-    }
-
-    /// Fixes the limit of the receive buffer in octets (`SO_RCVBUF`).
-    pub fn set_recv_buffer_size(&mut self, size: Option<usize>) {
-        self.options.receive_buffer = size;
     }
 
     async fn connect(self, net: Net, uri: Uri) -> Result<TcpStream, ConnectError>

@@ -7,10 +7,77 @@ use std::time::Duration;
 use tcp_core::config::{Keepalive, SocketOptions, buffer_limit};
 use tcp_io::stack::ConnectOptions;
 
+use super::connector::HttpConnector;
 use crate::net::Net;
 
 /// hyper-util's, and between the 100 ms and 2 s of RFC 8305 5, which recommends 250 ms.
 const HEAD_START: Duration = Duration::from_millis(300);
+
+impl<R> HttpConnector<R> {
+    /// Whether a URI must have the scheme `http`. Default: yes.
+    pub fn enforce_http(&mut self, is_enforced: bool) {
+        self.options.enforce_http = is_enforced;
+    }
+
+    /// How long connecting may take, look-up aside. With a head start for each address it is the
+    /// time of all attempts together; otherwise each address has an equal part of it. Default:
+    /// none, as long as the stack tries.
+    pub fn set_connect_timeout(&mut self, dur: Option<Duration>) {
+        self.options.patience = dur;
+    }
+
+    /// The head start of an address before the next is tried beside it (RFC 8305 5); none: the
+    /// next is tried when the one before has failed. Default: 300 ms.
+    pub fn set_happy_eyeballs_timeout(&mut self, dur: Option<Duration>) {
+        self.options.head_start = dur;
+    }
+
+    /// The address that connections come from; destinations of the other family are not used.
+    /// Default: none, the stack chooses.
+    pub fn set_local_address(&mut self, addr: Option<IpAddr>) {
+        self.options.local = addr.map_or(Local::Any, Local::One);
+    }
+
+    /// The addresses that connections come from.
+    pub fn set_local_addresses(&mut self, addr_ipv4: Ipv4Addr, addr_ipv6: Ipv6Addr) {
+        self.options.local = Local::Both(addr_ipv4, addr_ipv6);
+    }
+
+    /// Turns Nagle's algorithm off or on (MUST-17). Default: the stack's.
+    pub fn set_nodelay(&mut self, nodelay: bool) {
+        self.options.nodelay = Some(nodelay);
+    }
+
+    /// Turns keepalive on (MUST-24), and how long a connection is quiet before it probes.
+    pub fn set_keepalive(&mut self, time: Option<Duration>) {
+        self.options.keepalive.idle = time;
+    }
+
+    /// Turns keepalive on, and the time between its probes.
+    pub fn set_keepalive_interval(&mut self, interval: Option<Duration>) {
+        self.options.keepalive.interval = interval;
+    }
+
+    /// Turns keepalive on, and how many probes are unanswered when a peer counts as gone.
+    pub fn set_keepalive_retries(&mut self, retries: Option<u32>) {
+        self.options.keepalive.count = retries;
+    }
+
+    /// How long text, and the first SYN, may stay unacknowledged (`TCP_USER_TIMEOUT`).
+    pub fn set_tcp_user_timeout(&mut self, time: Option<Duration>) {
+        self.options.user_timeout = time;
+    }
+
+    /// Fixes the limit of the send buffer in octets (`SO_SNDBUF`).
+    pub fn set_send_buffer_size(&mut self, size: Option<usize>) {
+        self.options.send_buffer = size;
+    }
+
+    /// Fixes the limit of the receive buffer in octets (`SO_RCVBUF`).
+    pub fn set_recv_buffer_size(&mut self, size: Option<usize>) {
+        self.options.receive_buffer = size;
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Options {

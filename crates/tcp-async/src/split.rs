@@ -10,19 +10,78 @@ use std::sync::Arc;
 use crate::stream::TcpStream;
 
 /// Borrowed read half; see [`TcpStream::split`].
+///
+/// ```
+#[doc = include_str!("../doc/stream_and_peer.rs")]
+/// let echo = tokio::spawn(async move {
+///     let (mut read, mut write) = peer.split();
+///     tokio::io::copy(&mut read, &mut write).await
+/// });
+/// stream.write_all(b"hello").await?;
+/// stream.shutdown().await?;
+/// let mut text = String::new();
+/// stream.read_to_string(&mut text).await?;
+/// assert_eq!((text.as_str(), echo.await??), ("hello", 5));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ReadHalf<'a>(pub(crate) &'a TcpStream);
 
 /// Borrowed write half; see [`TcpStream::split`]. Dropping it does nothing.
+///
+/// ```
+#[doc = include_str!("../doc/stream_and_peer.rs")]
+/// let (_read, mut write) = stream.split();
+/// write.write_all(b"hello").await?;
+/// drop(write);
+/// assert_eq!(stream.state(), State::Established);
+///
+/// let (_read, mut write) = stream.split();
+/// write.shutdown().await?; // this closes our direction
+/// assert_ne!(stream.state(), State::Established);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct WriteHalf<'a>(pub(crate) &'a TcpStream);
 
 /// Owned read half; see [`TcpStream::into_split`].
+///
+/// ```
+#[doc = include_str!("../doc/stream_and_peer.rs")]
+/// let (mut read, mut write) = stream.into_split();
+/// let answer = tokio::spawn(async move {
+///     let mut text = String::new();
+///     read.read_to_string(&mut text).await?;
+///     std::io::Result::Ok(text)
+/// });
+/// write.write_all(b"question").await?;
+/// peer.write_all(b"answer").await?;
+/// peer.shutdown().await?;
+/// assert_eq!(answer.await??, "answer");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct OwnedReadHalf(Arc<TcpStream>);
 
 /// Owned write half; see [`TcpStream::into_split`]. Dropping it closes our direction, unless
 /// [`forget`](Self::forget) is called.
+///
+/// ```
+#[doc = include_str!("../doc/stream_and_peer.rs")]
+/// let (read, mut write) = stream.into_split();
+/// write.write_all(b"question").await?;
+/// drop(write);
+/// let mut text = String::new();
+/// peer.read_to_string(&mut text).await?; // up to the end
+/// assert_eq!(text, "question");
+/// peer.write_all(b"answer").await?;
+/// assert_eq!(read.read_bytes(100).await?, "answer");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct OwnedWriteHalf {
     inner: Arc<TcpStream>,
@@ -30,6 +89,16 @@ pub struct OwnedWriteHalf {
 }
 
 /// Two halves are not of the same stream; gives both back.
+///
+/// ```
+#[doc = include_str!("../doc/stream_and_peer.rs")]
+/// let (read, write) = stream.into_split();
+/// let (_peers_read, peers_write) = peer.into_split();
+/// let ReuniteError(read, _peers_write) = read.reunite(peers_write).unwrap_err();
+/// assert!(read.reunite(write).is_ok());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 
@@ -63,6 +132,15 @@ fn reunite(read: OwnedReadHalf, write: OwnedWriteHalf) -> Result<TcpStream, Reun
 impl OwnedReadHalf {
     /// Puts both halves of one stream together again.
     ///
+    /// ```
+    #[doc = include_str!("../doc/stream_and_peer.rs")]
+    /// let (read, write) = stream.into_split();
+    /// let stream = read.reunite(write).expect("halves of one stream");
+    /// assert_eq!(stream.state(), State::Established);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// If they are not of the same stream; both are given back.
     pub fn reunite(self, other: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
@@ -73,6 +151,16 @@ impl OwnedReadHalf {
 impl OwnedWriteHalf {
     /// Puts both halves of one stream together again.
     ///
+    /// ```
+    #[doc = include_str!("../doc/stream_and_peer.rs")]
+    /// let (read, write) = stream.into_split();
+    /// let mut stream = write.reunite(read).expect("halves of one stream");
+    /// stream.write_all(b"still open").await?;
+    /// assert_eq!(peer.read_bytes(100).await?, "still open");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// If they are not of the same stream; both are given back.
     pub fn reunite(self, other: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
@@ -80,6 +168,15 @@ impl OwnedWriteHalf {
     }
 
     /// Drops the half without closing our direction.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/stream_and_peer.rs")]
+    /// let (read, write) = stream.into_split();
+    /// write.forget();
+    /// assert_eq!(read.as_ref().state(), State::Established);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn forget(mut self) {
         self.close_on_drop = false;
     }

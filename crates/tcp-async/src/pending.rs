@@ -78,6 +78,18 @@ impl PendingListener {
 
     /// Listens on `addr` of the ambient stack.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let _here = net.enter();
+    /// let listener = PendingListener::bind("10.0.0.1:0").await?;
+    /// assert_ne!(listener.local_addr()?.port(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`TcpListener::bind`](crate::TcpListener::bind).
     pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<PendingListener> {
@@ -85,6 +97,16 @@ impl PendingListener {
     }
 
     /// The next connection request and the peer's address.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/pending.rs")]
+    /// let (pending, peer) = listener.accept().await?;
+    /// assert!(!client.is_finished()); // its connect waits for the decision
+    /// let _stream = pending.accept().await?;
+    /// assert_eq!(client.await??.local_addr()?, peer);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// If the stack has ended.
@@ -98,6 +120,16 @@ impl PendingListener {
     }
 
     /// Polls for the next request; of several tasks that poll, the last one is woken.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/pending.rs")]
+    /// use std::future::poll_fn;
+    ///
+    /// let (pending, peer) = poll_fn(|cx| listener.poll_accept(cx)).await?;
+    /// assert_eq!(pending.peer_addr(), peer);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
@@ -117,6 +149,13 @@ impl PendingListener {
 
     /// The address it listens on; unspecified, and port 0, if it takes every one.
     ///
+    /// ```
+    #[doc = include_str!("../doc/pending.rs")]
+    /// assert_eq!(listener.local_addr()?, "10.0.0.1:80".parse().unwrap());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is that of `TcpListener`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -124,16 +163,46 @@ impl PendingListener {
     }
 
     /// Requests that wait to be handed out.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/pending.rs")]
+    /// while listener.pending() == 0 {
+    ///     tokio::task::yield_now().await; // the SYN is on its way
+    /// }
+    /// let _request = listener.accept().await?;
+    /// assert_eq!(listener.pending(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pending(&self) -> usize {
         self.cell.queued()
     }
 
     /// The requests as a stream.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/pending.rs")]
+    /// use futures::StreamExt;
+    ///
+    /// let mut incoming = listener.incoming();
+    /// let pending = incoming.next().await.expect("it has no end")?;
+    /// assert_eq!(pending.local_addr(), "10.0.0.1:80".parse().unwrap());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn incoming(self) -> IncomingPending {
         IncomingPending(self)
     }
 
     /// The stack it belongs to.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/pending.rs")]
+    /// let second = listener.net().listen_pending("10.0.0.1:443").await?;
+    /// assert_eq!(second.local_addr()?, "10.0.0.1:443".parse().unwrap());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn net(&self) -> &Net {
         &self.net
     }
@@ -154,6 +223,19 @@ impl Drop for PendingListener {
 }
 
 /// The requests of a listener; see [`PendingListener::incoming`].
+///
+/// ```
+#[doc = include_str!("../doc/pending.rs")]
+/// use futures::TryStreamExt;
+/// use std::pin::pin;
+///
+/// // Every request is accepted.
+/// let mut streams = pin!(listener.incoming().and_then(PendingConnection::accept));
+/// let stream = streams.try_next().await?.expect("it has no end");
+/// assert_eq!(stream.peer_addr()?, client.await??.local_addr()?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct IncomingPending(PendingListener);
 

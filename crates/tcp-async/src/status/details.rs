@@ -10,6 +10,15 @@ use tcp_core::connection::Info;
 macro_rules! details {
     ($( $(#[doc = $meaning:literal])+ $field:ident: $kind:ty = |$info:ident| $value:expr, )+) => {
         /// What only a connection has; see [`Info`] for each.
+        ///
+        /// ```
+        #[doc = include_str!("../../doc/status.rs")]
+        /// let details = Details::from(&stream.info());
+        /// assert_eq!(details.congestion, "cubic");
+        /// assert_eq!((details.octets_sent, details.timeouts), (0, 0));
+        /// # Ok(())
+        /// # }
+        /// ```
         #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
         pub struct Details {
             $( $(#[doc = $meaning])+ pub $field: $kind, )+

@@ -10,6 +10,17 @@ use tcp_io::stack::{Cidr, ConnectionRow, Counters, Filter, Summary as StackSumma
 use super::details::{Details, ms};
 
 /// What a client asks for.
+///
+/// ```
+/// # use tcp_async::status::*;
+/// # fn main() -> serde_json::Result<()> {
+/// assert_eq!(serde_json::to_string(&Question::Counters)?, r#"{"get":"counters"}"#);
+/// let line = r#"{"get":"connections","filter":{"ports":[80]}}"#;
+/// let filter = RowFilter { ports: vec![80], ..RowFilter::default() };
+/// assert_eq!(serde_json::from_str::<Question>(line)?, Question::Connections { filter });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "get", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Question {
@@ -26,6 +37,17 @@ pub enum Question {
 }
 
 /// Which rows are wanted; see [`Filter`].
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+#[doc = include_str!("../../doc/status_client.rs")]
+/// stream.set_label("upstream");
+/// let filter = RowFilter { label: Some("upstream".to_owned()), ..RowFilter::default() };
+/// let rows = client.connections(filter).await?;
+/// assert_eq!((rows.len(), rows[0].local), (1, stream.local_addr()?));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RowFilter {
@@ -48,6 +70,16 @@ pub struct RowFilter {
 
 impl RowFilter {
     /// The filter it describes.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/status.rs")]
+    /// let listening = RowFilter { states: vec!["LISTEN".to_owned()], ..RowFilter::default() };
+    /// assert_eq!(net.connections_where(&listening.to_filter()?).len(), 1);
+    /// let wrong = RowFilter { states: vec!["OPEN".to_owned()], ..RowFilter::default() };
+    /// assert_eq!(wrong.to_filter().unwrap_err(), "`OPEN` is not a state");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A sentence that says what is wrong.
@@ -75,6 +107,22 @@ impl RowFilter {
 }
 
 /// One line of an answer.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+/// # let _server = net.serve_status(&path)?;
+/// use tokio::io::BufReader;
+/// use tokio::net::UnixStream;
+///
+/// let mut socket = BufReader::new(UnixStream::connect(&path).await?);
+/// socket.write_all(b"{\"get\":\"passwords\"}\n").await?;
+/// let mut line = String::new();
+/// socket.read_line(&mut line).await?;
+/// let Reply::Error { message } = serde_json::from_str(&line)? else { panic!("{line}") };
+/// assert!(message.contains("unknown variant `passwords`"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Reply {
@@ -100,6 +148,19 @@ pub enum Reply {
 }
 
 /// A row of the table of connections; see [`ConnectionRow`].
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+#[doc = include_str!("../../doc/status_client.rs")]
+/// let rows = client.connections(RowFilter::default()).await?;
+/// let listener = rows.iter().find(|row| row.remote.is_none()).unwrap();
+/// assert_eq!((listener.state.as_str(), listener.receive_queue), ("LISTEN", 1));
+/// let connection = rows.iter().find(|row| row.local == stream.local_addr().unwrap()).unwrap();
+/// assert_eq!(connection.state, "ESTABLISHED");
+/// assert!(connection.details.is_some() && listener.details.is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The stack's name for the connection.
@@ -129,6 +190,18 @@ pub struct Row {
 }
 
 /// A deadline.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+/// stream.set_keepalive(Some(tcp_async::Keepalive::default()))?; // after two hours
+/// let mut rows = net.connections().into_iter().map(Row::from);
+/// let row = rows.find(|row| row.remote == stream.peer_addr().ok()).unwrap();
+/// let [TimerLeft { name, remaining_ms }] = &row.timers[..] else { panic!("{row:?}") };
+/// assert_eq!(name, "keepalive");
+/// assert!((7_100_000.0..=7_200_000.0).contains(remaining_ms));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct TimerLeft {
     /// The timer's name.
@@ -138,6 +211,17 @@ pub struct TimerLeft {
 }
 
 /// A counter.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+#[doc = include_str!("../../doc/status_client.rs")]
+/// let counters = client.counters().await?;
+/// let opens = counters.iter().find(|c| c.name == "TcpActiveOpens").unwrap();
+/// println!("{} {} ({})", opens.name, opens.value, opens.meaning);
+/// assert_eq!(opens.value, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CounterValue {
     /// Its name as `nstat` prints it.
@@ -149,6 +233,15 @@ pub struct CounterValue {
 }
 
 /// How many are in which state.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+/// let summary = Summary::from(net.summary());
+/// let (states, orphans) = (summary.states, summary.orphans);
+/// assert_eq!((states.len(), orphans), (11, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Summary {
     /// Each state, also those in which nothing is.
@@ -158,6 +251,18 @@ pub struct Summary {
 }
 
 /// How many are in a state.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+/// let summary = Summary::from(net.summary());
+/// for StateCount { state, count } in summary.states.iter().filter(|s| s.count > 0) {
+///     println!("{state} {count}");
+/// }
+/// let listening = StateCount { state: "LISTEN".to_owned(), count: 1 };
+/// assert!(summary.states.contains(&listening));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StateCount {
     /// The state's name.

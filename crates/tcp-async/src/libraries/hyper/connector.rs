@@ -70,12 +70,31 @@ pub struct HttpConnector<R = GaiResolver> {
 impl HttpConnector {
     /// Connects through the stack that is ambient when a connection is asked for: with a
     /// multi-threaded runtime the installed one ([`Net::install`]).
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/connector.rs")]
+    /// let _here = net.enter();
+    /// let mut connector = HttpConnector::new();
+    /// let stream = connector.call("http://10.0.0.1/".parse()?).await?.into_inner();
+    /// assert_eq!(stream.peer_addr()?, "10.0.0.1:80".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[expect(clippy::new_without_default, reason = "as hyper-util's, which has none")]
     pub fn new() -> HttpConnector {
         HttpConnector::new_with_resolver(GaiResolver::new())
     }
 
     /// Connects through a given stack.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/connector.rs")]
+    /// let mut connector = HttpConnector::on(&net);
+    /// let stream = connector.call("http://[fd00::1]/".parse()?).await?.into_inner();
+    /// assert_eq!(stream.peer_addr()?, "[fd00::1]:80".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on(net: &Net) -> HttpConnector {
         HttpConnector::new().through(net)
     }
@@ -83,11 +102,33 @@ impl HttpConnector {
 
 impl<R> HttpConnector<R> {
     /// As [`new`](HttpConnector::new), with a resolver for names in place of the machine's.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/connector.rs")]
+    #[doc = include_str!("../../../doc/resolver.rs")]
+    /// let names = Addresses::of_every_name(["10.0.0.1:0"]);
+    /// let mut connector = HttpConnector::new_with_resolver(names).through(&net);
+    /// let stream = connector.call("http://printer/".parse()?).await?.into_inner();
+    /// assert_eq!(stream.peer_addr()?, "10.0.0.1:80".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new_with_resolver(resolver: R) -> HttpConnector<R> {
         HttpConnector { net: None, resolver, options: Options::default() }
     }
 
     /// The same connector through a given stack.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/connector.rs")]
+    /// let other = Net::builder().address("10.9.0.1/24").loopback()?;
+    /// # let _listener = other.listen("10.9.0.1:80").await?;
+    /// let mut connector = HttpConnector::on(&net).through(&other);
+    /// let stream = connector.call("http://10.9.0.1/".parse()?).await?.into_inner();
+    /// assert_eq!(stream.net().addresses(), other.addresses());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn through(self, net: &Net) -> HttpConnector<R> {
         HttpConnector { net: Some(net.clone()), ..self }
     }
@@ -137,6 +178,16 @@ impl<R: Resolve> Service<Uri> for HttpConnector<R> {
 }
 
 /// A connection that is being opened. Dropping it aborts every attempt.
+///
+/// ```
+#[doc = include_str!("../../../doc/connector.rs")]
+/// let mut connector = HttpConnector::on(&net);
+/// let connecting: Connecting = connector.call("http://10.0.0.1/".parse()?);
+/// let stream = connecting.await?.into_inner();
+/// assert_eq!(stream.peer_addr()?, "10.0.0.1:80".parse()?);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct Connecting(
     Pin<Box<dyn Future<Output = Result<TokioIo<TcpStream>, ConnectError>> + Send>>,
@@ -157,6 +208,42 @@ impl fmt::Debug for Connecting {
 }
 
 /// What turns a name into addresses; hyper-util's bounds under one name.
+///
+/// ```
+#[doc = include_str!("../../../doc/connector.rs")]
+/// # use std::io;
+/// use hyper_util::client::legacy::connect::dns::Name;
+/// use std::future::{Ready, ready};
+///
+/// #[derive(Clone)]
+/// struct Hosts;
+///
+/// impl Service<Name> for Hosts {
+///     type Response = std::option::IntoIter<SocketAddr>;
+///     type Error = io::Error;
+///     type Future = Ready<io::Result<Self::Response>>;
+/// #     fn poll_ready(&mut self, _: &mut std::task::Context) -> std::task::Poll<io::Result<()>> {
+/// #         Ok(()).into()
+/// #     }
+///
+///     fn call(&mut self, name: Name) -> Self::Future {
+///         ready(match name.as_str() {
+///             "printer" => Ok(Some(SocketAddr::from(([10, 0, 0, 1], 80))).into_iter()),
+///             _ => Err(io::ErrorKind::NotFound.into()),
+///         })
+///     }
+/// }
+///
+/// fn connector(net: &Net, names: impl Resolve) -> HttpConnector<impl Resolve> {
+///     HttpConnector::new_with_resolver(names).through(net)
+/// }
+///
+/// assert!(connector(&net, Hosts).call("http://printer/".parse()?).await.is_ok());
+/// let unknown = connector(&net, Hosts).call("http://scanner/".parse()?).await;
+/// assert!(matches!(unknown, Err(ConnectError::LookUp(_))));
+/// # Ok(())
+/// # }
+/// ```
 pub trait Resolve:
     Service<
         Name,

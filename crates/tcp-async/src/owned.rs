@@ -187,10 +187,21 @@ impl TcpStream {
     }
 }
 
+/// `$split` is how the examples get their halves.
 macro_rules! read_half {
-    ($($head:tt)*) => {
+    ($split:literal, $($head:tt)*) => {
         $($head)* {
             /// Reads what is there now; see [`TcpStream::try_read_bytes`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (read, _write) = ", $split, ";")]
+            /// peer.try_write(b"hello")?;
+            /// read.readable().await?;
+            /// assert_eq!(read.try_read_bytes(3)?, "hel");
+            /// # Ok(())
+            /// # }
+            /// ```
             ///
             /// # Errors
             /// As [`TcpStream::try_read_bytes`].
@@ -199,6 +210,17 @@ macro_rules! read_half {
             }
 
             /// Reads at most `max` octets; see [`TcpStream::read_bytes`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (read, _write) = ", $split, ";")]
+            /// peer.write_bytes("hello".into()).await?;
+            /// assert_eq!(read.read_bytes(100).await?, "hello");
+            /// drop(peer);
+            /// assert!(read.read_bytes(100).await?.is_empty()); // the end
+            /// # Ok(())
+            /// # }
+            /// ```
             ///
             /// # Errors
             /// As [`TcpStream::read_bytes`].
@@ -210,6 +232,16 @@ macro_rules! read_half {
             }
 
             /// Polls for at most `max` octets; see [`TcpStream::poll_read_bytes`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (read, _write) = ", $split, ";")]
+            /// peer.try_write(b"hello")?;
+            /// let text = std::future::poll_fn(|cx| read.poll_read_bytes(cx, 100)).await?;
+            /// assert_eq!(text, "hello");
+            /// # Ok(())
+            /// # }
+            /// ```
             ///
             /// # Errors
             /// As [`TcpStream::poll_read_bytes`].
@@ -224,13 +256,26 @@ macro_rules! read_half {
     };
 }
 
-read_half!(impl ReadHalf<'_>);
-read_half!(impl OwnedReadHalf);
+read_half!("stream.split()", impl ReadHalf<'_>);
+read_half!("stream.into_split()", impl OwnedReadHalf);
 
+/// `$split` is how the examples get their halves.
 macro_rules! write_half {
-    ($($head:tt)*) => {
+    ($split:literal, $($head:tt)*) => {
         $($head)* {
             /// Takes as much as there is room for now; see [`TcpStream::try_write_bytes`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (_read, write) = ", $split, ";")]
+            /// write.as_ref().set_send_buffer_size(10_000)?;
+            /// let mut data = bytes::Bytes::from(vec![7; 50_000]);
+            /// let n = write.try_write_bytes(&mut data)?;
+            /// assert!(n < 50_000);
+            /// assert_eq!(data.len(), 50_000 - n); // what found no room
+            /// # Ok(())
+            /// # }
+            /// ```
             ///
             /// # Errors
             /// As [`TcpStream::try_write_bytes`].
@@ -239,6 +284,15 @@ macro_rules! write_half {
             }
 
             /// Writes all of `data`; see [`TcpStream::write_bytes`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (_read, write) = ", $split, ";")]
+            /// write.write_bytes("hello".into()).await?;
+            /// assert_eq!(peer.read_bytes(100).await?, "hello");
+            /// # Ok(())
+            /// # }
+            /// ```
             ///
             /// # Errors
             /// As [`TcpStream::write_bytes`].
@@ -250,6 +304,16 @@ macro_rules! write_half {
             }
 
             /// Polls for room and takes the front of `data`; see [`TcpStream::poll_write_bytes`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (_read, write) = ", $split, ";")]
+            /// let mut data = bytes::Bytes::from("hello");
+            /// let n = std::future::poll_fn(|cx| write.poll_write_bytes(cx, &mut data)).await?;
+            /// assert_eq!((n, data.len()), (5, 0));
+            /// # Ok(())
+            /// # }
+            /// ```
             ///
             /// # Errors
             /// As [`TcpStream::poll_write_bytes`].
@@ -264,5 +328,5 @@ macro_rules! write_half {
     };
 }
 
-write_half!(impl WriteHalf<'_>);
-write_half!(impl OwnedWriteHalf);
+write_half!("stream.split()", impl WriteHalf<'_>);
+write_half!("stream.into_split()", impl OwnedWriteHalf);

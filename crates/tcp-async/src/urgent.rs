@@ -155,15 +155,36 @@ impl TcpStream {
     }
 }
 
+/// `$split` is how the examples get their halves.
 macro_rules! read_half {
-    ($($head:tt)*) => {
+    ($split:literal, $($head:tt)*) => {
         $($head)* {
             /// Octets up to the end of urgent text; see [`TcpStream::urgent_left`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (read, _write) = ", $split, ";")]
+            /// assert_eq!(read.urgent_left(), 0);
+            /// peer.write_urgent(b"now").await?;
+            /// read.readable().await?;
+            /// assert_eq!(read.urgent_left(), 3);
+            /// # Ok(())
+            /// # }
+            /// ```
             pub fn urgent_left(&self) -> usize {
                 self.as_ref().urgent_left()
             }
 
             /// Waits for urgent text; see [`TcpStream::urgent`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (read, _write) = ", $split, ";")]
+            /// peer.write_urgent(b"now").await?;
+            /// assert_eq!(read.urgent().await?, 3);
+            /// # Ok(())
+            /// # }
+            /// ```
             ///
             /// # Errors
             /// As [`TcpStream::urgent`].
@@ -172,6 +193,17 @@ macro_rules! read_half {
             }
 
             /// Whether the next octet is the last urgent one; see [`TcpStream::at_mark`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (read, _write) = ", $split, ";")]
+            /// peer.write_urgent(b"now").await?;
+            /// read.urgent().await?;
+            /// assert_eq!(read.read_bytes(100).await?, "no");
+            /// assert!(read.at_mark());
+            /// # Ok(())
+            /// # }
+            /// ```
             pub fn at_mark(&self) -> bool {
                 self.as_ref().at_mark()
             }
@@ -179,13 +211,23 @@ macro_rules! read_half {
     };
 }
 
-read_half!(impl ReadHalf<'_>);
-read_half!(impl OwnedReadHalf);
+read_half!("stream.split()", impl ReadHalf<'_>);
+read_half!("stream.into_split()", impl OwnedReadHalf);
 
+/// `$split` is how the examples get their halves.
 macro_rules! write_half {
-    ($($head:tt)*) => {
+    ($split:literal, $($head:tt)*) => {
         $($head)* {
             /// Writes urgent text as far as there is room now; see [`TcpStream::try_write_urgent`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (_read, write) = ", $split, ";")]
+            /// assert_eq!(write.try_write_urgent(b"now")?, 3);
+            /// assert_eq!(peer.urgent().await?, 3);
+            /// # Ok(())
+            /// # }
+            /// ```
             ///
             /// # Errors
             /// As [`TcpStream::try_write_urgent`].
@@ -194,6 +236,16 @@ macro_rules! write_half {
             }
 
             /// Writes urgent text; see [`TcpStream::write_urgent`].
+            ///
+            /// ```
+            #[doc = include_str!("../doc/stream_and_peer.rs")]
+            #[doc = concat!("let (_read, write) = ", $split, ";")]
+            /// write.try_write(b"a long answer ")?;
+            /// assert_eq!(write.write_urgent(b"!").await?, 1);
+            /// assert_eq!(peer.urgent().await?, 15); // octets to the end of urgent text
+            /// # Ok(())
+            /// # }
+            /// ```
             ///
             /// # Errors
             /// As [`TcpStream::write_urgent`].
@@ -207,5 +259,5 @@ macro_rules! write_half {
     };
 }
 
-write_half!(impl WriteHalf<'_>);
-write_half!(impl OwnedWriteHalf);
+write_half!("stream.split()", impl WriteHalf<'_>);
+write_half!("stream.into_split()", impl OwnedWriteHalf);

@@ -11,6 +11,18 @@ use super::protocol::{CounterValue, Question, Reply, Row, RowFilter, Summary};
 
 /// A connection to a status server, for any number of questions.
 ///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+/// let _server = net.serve_status(&path)?;
+/// let mut client = Client::connect(&path).await?;
+/// let rows = client.connections(RowFilter::default()).await?;
+/// assert_eq!(rows[0].state, "LISTEN");
+/// let orphans = client.summary().await?.orphans;
+/// assert_eq!(orphans, 0);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Cancel safety
 /// None of its methods: a question that was given up leaves its answer in the way. Connect again.
 #[derive(Debug)]
@@ -22,6 +34,18 @@ pub struct Client {
 impl Client {
     /// Connects to the socket at `path`.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/status.rs")]
+    /// use std::io::ErrorKind;
+    ///
+    /// let nobody = Client::connect(&path).await.unwrap_err();
+    /// assert_eq!(nobody.kind(), ErrorKind::NotFound);
+    /// let _server = net.serve_status(&path)?;
+    /// assert!(Client::connect(&path).await.is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `NotFound` or `ConnectionRefused` if nobody serves there, `PermissionDenied` for other
     /// users than the server's.
@@ -31,6 +55,17 @@ impl Client {
     }
 
     /// The table of connections.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/status.rs")]
+    #[doc = include_str!("../../doc/status_client.rs")]
+    /// let filter = RowFilter { states: vec!["LISTEN".to_owned()], ..RowFilter::default() };
+    /// let rows = client.connections(filter).await?;
+    /// assert_eq!(rows.len(), 1);
+    /// assert_eq!(rows[0].local, "10.0.0.1:80".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` with the server's words if it refuses the question; otherwise those of the
@@ -53,6 +88,16 @@ impl Client {
 
     /// All counters.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/status.rs")]
+    #[doc = include_str!("../../doc/status_client.rs")]
+    /// let counters = client.counters().await?;
+    /// let opens = counters.iter().find(|c| c.name == "TcpActiveOpens").unwrap();
+    /// assert_eq!(opens.value, 1); // the connection of this example
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`connections`](Self::connections).
     pub async fn counters(&mut self) -> io::Result<Vec<CounterValue>> {
@@ -64,6 +109,16 @@ impl Client {
     }
 
     /// How many are in which state.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/status.rs")]
+    #[doc = include_str!("../../doc/status_client.rs")]
+    /// let summary = client.summary().await?;
+    /// let listening = summary.states.iter().find(|s| s.state == "LISTEN").unwrap();
+    /// assert_eq!(listening.count, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`connections`](Self::connections).

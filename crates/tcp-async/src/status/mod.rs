@@ -5,11 +5,11 @@
 //! `{"is":"summary",..}`. Only the user that runs the program may ask: the socket has mode 0600.
 
 mod client;
+mod details;
 mod protocol;
 mod server;
 
 pub use client::Client;
-pub use protocol::{
-    CounterValue, Details, Question, Reply, Row, RowFilter, StateCount, Summary, TimerLeft,
-};
+pub use details::Details;
+pub use protocol::{CounterValue, Question, Reply, Row, RowFilter, StateCount, Summary, TimerLeft};
 pub use server::{MAX_CLIENTS, StatusServer};

@@ -2,13 +2,25 @@
 //! milliseconds, lengths in octets. Fields may be added; a reader ignores what it does not know.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tcp_core::connection::{Info, State};
+use tcp_core::connection::State;
 use tcp_io::stack::{Cidr, ConnectionRow, Counters, Filter, Summary as StackSummary};
 
+use super::details::{Details, ms};
+
 /// What a client asks for.
+///
+/// ```
+/// # use tcp_async::status::*;
+/// # fn main() -> serde_json::Result<()> {
+/// assert_eq!(serde_json::to_string(&Question::Counters)?, r#"{"get":"counters"}"#);
+/// let line = r#"{"get":"connections","filter":{"ports":[80]}}"#;
+/// let filter = RowFilter { ports: vec![80], ..RowFilter::default() };
+/// assert_eq!(serde_json::from_str::<Question>(line)?, Question::Connections { filter });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "get", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Question {
@@ -25,6 +37,17 @@ pub enum Question {
 }
 
 /// Which rows are wanted; see [`Filter`].
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+#[doc = include_str!("../../doc/status_client.rs")]
+/// stream.set_label("upstream");
+/// let filter = RowFilter { label: Some("upstream".to_owned()), ..RowFilter::default() };
+/// let rows = client.connections(filter).await?;
+/// assert_eq!((rows.len(), rows[0].local), (1, stream.local_addr()?));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RowFilter {
@@ -47,6 +70,16 @@ pub struct RowFilter {
 
 impl RowFilter {
     /// The filter it describes.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/status.rs")]
+    /// let listening = RowFilter { states: vec!["LISTEN".to_owned()], ..RowFilter::default() };
+    /// assert_eq!(net.connections_where(&listening.to_filter()?).len(), 1);
+    /// let wrong = RowFilter { states: vec!["OPEN".to_owned()], ..RowFilter::default() };
+    /// assert_eq!(wrong.to_filter().unwrap_err(), "`OPEN` is not a state");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A sentence that says what is wrong.
@@ -74,6 +107,22 @@ impl RowFilter {
 }
 
 /// One line of an answer.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+/// # let _server = net.serve_status(&path)?;
+/// use tokio::io::BufReader;
+/// use tokio::net::UnixStream;
+///
+/// let mut socket = BufReader::new(UnixStream::connect(&path).await?);
+/// socket.write_all(b"{\"get\":\"passwords\"}\n").await?;
+/// let mut line = String::new();
+/// socket.read_line(&mut line).await?;
+/// let Reply::Error { message } = serde_json::from_str(&line)? else { panic!("{line}") };
+/// assert!(message.contains("unknown variant `passwords`"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Reply {
@@ -99,6 +148,19 @@ pub enum Reply {
 }
 
 /// A row of the table of connections; see [`ConnectionRow`].
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+#[doc = include_str!("../../doc/status_client.rs")]
+/// let rows = client.connections(RowFilter::default()).await?;
+/// let listener = rows.iter().find(|row| row.remote.is_none()).unwrap();
+/// assert_eq!((listener.state.as_str(), listener.receive_queue), ("LISTEN", 1));
+/// let connection = rows.iter().find(|row| row.local == stream.local_addr().unwrap()).unwrap();
+/// assert_eq!(connection.state, "ESTABLISHED");
+/// assert!(connection.details.is_some() && listener.details.is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The stack's name for the connection.
@@ -128,6 +190,18 @@ pub struct Row {
 }
 
 /// A deadline.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+/// stream.set_keepalive(Some(tcp_async::Keepalive::default()))?; // after two hours
+/// let mut rows = net.connections().into_iter().map(Row::from);
+/// let row = rows.find(|row| row.remote == stream.peer_addr().ok()).unwrap();
+/// let [TimerLeft { name, remaining_ms }] = &row.timers[..] else { panic!("{row:?}") };
+/// assert_eq!(name, "keepalive");
+/// assert!((7_100_000.0..=7_200_000.0).contains(remaining_ms));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct TimerLeft {
     /// The timer's name.
@@ -137,6 +211,17 @@ pub struct TimerLeft {
 }
 
 /// A counter.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+#[doc = include_str!("../../doc/status_client.rs")]
+/// let counters = client.counters().await?;
+/// let opens = counters.iter().find(|c| c.name == "TcpActiveOpens").unwrap();
+/// println!("{} {} ({})", opens.name, opens.value, opens.meaning);
+/// assert_eq!(opens.value, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CounterValue {
     /// Its name as `nstat` prints it.
@@ -148,6 +233,15 @@ pub struct CounterValue {
 }
 
 /// How many are in which state.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+/// let summary = Summary::from(net.summary());
+/// let (states, orphans) = (summary.states, summary.orphans);
+/// assert_eq!((states.len(), orphans), (11, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Summary {
     /// Each state, also those in which nothing is.
@@ -157,142 +251,24 @@ pub struct Summary {
 }
 
 /// How many are in a state.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+/// let summary = Summary::from(net.summary());
+/// for StateCount { state, count } in summary.states.iter().filter(|s| s.count > 0) {
+///     println!("{state} {count}");
+/// }
+/// let listening = StateCount { state: "LISTEN".to_owned(), count: 1 };
+/// assert!(summary.states.contains(&listening));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StateCount {
     /// The state's name.
     pub state: String,
     /// How many.
     pub count: u32,
-}
-
-/// Declares [`Details`] with where each value comes from.
-macro_rules! details {
-    ($( $(#[doc = $meaning:literal])+ $field:ident: $kind:ty = |$info:ident| $value:expr, )+) => {
-        /// What only a connection has; see [`Info`] for each.
-        #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-        pub struct Details {
-            $( $(#[doc = $meaning])+ pub $field: $kind, )+
-        }
-
-        impl From<&Info> for Details {
-            fn from(info: &Info) -> Details {
-                Details { $( $field: { let $info = info; $value }, )+ }
-            }
-        }
-    };
-}
-
-details! {
-    /// Both sides permit SACK.
-    sack: bool = |i| i.negotiated.sack,
-    /// Both sides send timestamps.
-    timestamps: bool = |i| i.negotiated.timestamps,
-    /// The peer's and our window scale, if both offered one.
-    window_scale: Option<(u8, u8)> = |i| i
-        .negotiated
-        .window_scaling
-        .then_some((i.send_scale, i.receive_scale)),
-    /// Payload of a full segment we send.
-    send_mss: u32 = |i| i.send_mss,
-    /// Size of the peer's segments.
-    receive_mss: u32 = |i| i.receive_mss,
-    /// The MSS we offered.
-    advertised_mss: u32 = |i| i.advertised_mss,
-    /// The path MTU.
-    path_mtu: u32 = |i| i.path_mtu,
-    /// Smoothed round trip.
-    rtt_ms: f64 = |i| ms(i.rtt),
-    /// Its variation.
-    rtt_variation_ms: f64 = |i| ms(i.rtt_variation),
-    /// The least round trip.
-    min_rtt_ms: f64 = |i| ms(i.min_rtt),
-    /// Retransmission time-out.
-    rto_ms: f64 = |i| ms(i.rto),
-    /// How often it has doubled.
-    backoff: u8 = |i| i.backoff,
-    /// Unanswered probes.
-    probes: u32 = |i| i.probes,
-    /// The congestion control.
-    congestion: String = |i| i.congestion.to_owned(),
-    /// What recovery does.
-    recovery: String = |i| format!("{:?}", i.recovery).to_lowercase(),
-    /// Congestion window.
-    congestion_window: u32 = |i| i.congestion_window,
-    /// Slow-start threshold; none before the first loss.
-    slow_start_threshold: Option<u32> = |i| {
-        Some(i.slow_start_threshold).filter(|t| *t != u32::MAX)
-    },
-    /// The peer's window.
-    send_window: u32 = |i| i.send_window,
-    /// The window we offer.
-    receive_window: u32 = |i| i.receive_window,
-    /// Sent and not acknowledged.
-    outstanding: u32 = |i| i.outstanding,
-    /// Written and never sent.
-    not_sent: u32 = |i| i.not_sent,
-    /// Held by the peer beyond a gap.
-    sacked: u32 = |i| i.sacked,
-    /// Taken as lost.
-    lost: u32 = |i| i.lost,
-    /// Arrived ahead of its turn.
-    out_of_order: usize = |i| i.out_of_order,
-    /// Octets a second of late.
-    delivery_rate: u64 = |i| i.delivery_rate,
-    /// Limit of the send buffer.
-    send_buffer: usize = |i| i.send_buffer,
-    /// Limit of the receive buffer.
-    receive_buffer: usize = |i| i.receive_buffer,
-    /// Memory of both buffers.
-    memory: usize = |i| i.memory,
-    /// Since it began.
-    age_ms: f64 = |i| ms(i.age),
-    /// Since text was sent.
-    since_text_sent_ms: Option<f64> = |i| i.since_text_sent.map(ms),
-    /// Since text was received.
-    since_text_received_ms: Option<f64> = |i| i.since_text_received.map(ms),
-    /// Since a segment was received.
-    since_ack_received_ms: f64 = |i| ms(i.since_ack_received),
-    /// Something was outstanding.
-    busy_ms: f64 = |i| ms(i.limited.busy),
-    /// The peer's window limited.
-    receive_window_limited_ms: f64 = |i| ms(i.limited.receive_window),
-    /// The send buffer limited.
-    send_buffer_limited_ms: f64 = |i| ms(i.limited.send_buffer),
-    /// The congestion window limited.
-    congestion_window_limited_ms: f64 = |i| ms(i.limited.congestion_window),
-    /// Segments received.
-    segments_in: u64 = |i| i.stats.segments_in,
-    /// Segments sent.
-    segments_out: u64 = |i| i.stats.segments_out,
-    /// Segments with text received.
-    text_segments_in: u64 = |i| i.stats.text_segments_in,
-    /// Segments with text sent.
-    text_segments_out: u64 = |i| i.stats.text_segments_out,
-    /// Octets received in order.
-    octets_in: u64 = |i| i.stats.octets_in,
-    /// Octets sent, retransmissions included.
-    octets_sent: u64 = |i| i.stats.octets_sent,
-    /// Octets acknowledged.
-    octets_acked: u64 = |i| i.stats.octets_acked,
-    /// Octets sent again.
-    octets_retransmitted: u64 = |i| i.stats.octets_retransmitted,
-    /// Segments sent again.
-    segments_retransmitted: u64 = |i| i.stats.segments_retransmitted,
-    /// Retransmission time-outs.
-    timeouts: u64 = |i| i.stats.timeouts,
-    /// Fast recoveries.
-    recoveries: u64 = |i| i.stats.recoveries,
-    /// Duplicates that the peer reported.
-    dsacks: u64 = |i| i.stats.dsacks,
-    /// ACKs that showed reordering.
-    reorderings: u64 = |i| i.stats.reorderings,
-    /// Segments dropped.
-    drops: u64 = |i| i.stats.drops,
-}
-
-fn ms(d: Duration) -> f64 {
-    // Microseconds are enough, and short to write.
-    d.as_micros() as f64 / 1_000.0
 }
 
 impl From<ConnectionRow> for Row {

@@ -34,6 +34,16 @@ const WRITE: Duration = Duration::from_secs(10);
 
 /// Answers questions about a stack until it is dropped, or the stack ends. Dropping it removes the
 /// socket.
+///
+/// ```
+#[doc = include_str!("../../doc/status.rs")]
+/// let server = net.serve_status(&path)?;
+/// assert!(path.exists());
+/// drop(server);
+/// assert!(!path.exists());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it ends the service"]
 pub struct StatusServer {
@@ -59,6 +69,14 @@ impl Drop for Place {
 
 impl StatusServer {
     /// Where it listens.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/status.rs")]
+    /// let server = net.serve_status(&path)?;
+    /// assert_eq!(server.path(), path);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn path(&self) -> &Path {
         &self.place.path
     }
@@ -73,6 +91,20 @@ impl Drop for StatusServer {
 impl Net {
     /// Serves the tables of this stack on a Unix socket at `path`, to the user that runs this
     /// program (mode 0600). A socket that a dead program has left there is replaced.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/status.rs")]
+    /// use std::io::ErrorKind;
+    /// use std::os::unix::fs::PermissionsExt;
+    ///
+    /// let _server = net.serve_status(&path)?;
+    /// let mode = std::fs::metadata(&path)?.permissions().mode();
+    /// assert_eq!(mode & 0o777, 0o600);
+    /// let second = net.serve_status(&path).unwrap_err();
+    /// assert_eq!(second.kind(), ErrorKind::AddrInUse);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `AddrInUse` if a living program serves there, `AlreadyExists` if something else than a

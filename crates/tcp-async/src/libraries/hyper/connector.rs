@@ -1,11 +1,11 @@
 //! How does a client of hyper-util connect through our TCP? The service from a URI to a stream:
-//! look-up, attempts, options.
+//! look-up and attempts; what it was told is in `options`.
 
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::error::ConnectError;
-use super::options::{Local, Options};
+use super::options::Options;
 use super::race::race;
 use crate::net::Net;
 use crate::stream::TcpStream;
@@ -64,18 +64,37 @@ pub struct HttpConnector<R = GaiResolver> {
     /// None: the ambient stack.
     net: Option<Net>,
     resolver: R,
-    options: Options,
+    pub(super) options: Options,
 }
 
 impl HttpConnector {
     /// Connects through the stack that is ambient when a connection is asked for: with a
     /// multi-threaded runtime the installed one ([`Net::install`]).
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/connector.rs")]
+    /// let _here = net.enter();
+    /// let mut connector = HttpConnector::new();
+    /// let stream = connector.call("http://10.0.0.1/".parse()?).await?.into_inner();
+    /// assert_eq!(stream.peer_addr()?, "10.0.0.1:80".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[expect(clippy::new_without_default, reason = "as hyper-util's, which has none")]
     pub fn new() -> HttpConnector {
         HttpConnector::new_with_resolver(GaiResolver::new())
     }
 
     /// Connects through a given stack.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/connector.rs")]
+    /// let mut connector = HttpConnector::on(&net);
+    /// let stream = connector.call("http://[fd00::1]/".parse()?).await?.into_inner();
+    /// assert_eq!(stream.peer_addr()?, "[fd00::1]:80".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on(net: &Net) -> HttpConnector {
         HttpConnector::new().through(net)
     }
@@ -83,77 +102,35 @@ impl HttpConnector {
 
 impl<R> HttpConnector<R> {
     /// As [`new`](HttpConnector::new), with a resolver for names in place of the machine's.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/connector.rs")]
+    #[doc = include_str!("../../../doc/resolver.rs")]
+    /// let names = Addresses::of_every_name(["10.0.0.1:0"]);
+    /// let mut connector = HttpConnector::new_with_resolver(names).through(&net);
+    /// let stream = connector.call("http://printer/".parse()?).await?.into_inner();
+    /// assert_eq!(stream.peer_addr()?, "10.0.0.1:80".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new_with_resolver(resolver: R) -> HttpConnector<R> {
         HttpConnector { net: None, resolver, options: Options::default() }
     }
 
     /// The same connector through a given stack.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/connector.rs")]
+    /// let other = Net::builder().address("10.9.0.1/24").loopback()?;
+    /// # let _listener = other.listen("10.9.0.1:80").await?;
+    /// let mut connector = HttpConnector::on(&net).through(&other);
+    /// let stream = connector.call("http://10.9.0.1/".parse()?).await?.into_inner();
+    /// assert_eq!(stream.net().addresses(), other.addresses());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn through(self, net: &Net) -> HttpConnector<R> {
         HttpConnector { net: Some(net.clone()), ..self }
-    }
-
-    /// Whether a URI must have the scheme `http`. Default: yes.
-    pub fn enforce_http(&mut self, is_enforced: bool) {
-        self.options.enforce_http = is_enforced;
-    }
-
-    /// How long connecting may take, look-up aside. With a head start for each address it is the
-    /// time of all attempts together; otherwise each address has an equal part of it. Default:
-    /// none, as long as the stack tries.
-    pub fn set_connect_timeout(&mut self, dur: Option<Duration>) {
-        self.options.patience = dur;
-    }
-
-    /// The head start of an address before the next is tried beside it (RFC 8305 5); none: the
-    /// next is tried when the one before has failed. Default: 300 ms.
-    pub fn set_happy_eyeballs_timeout(&mut self, dur: Option<Duration>) {
-        self.options.head_start = dur;
-    }
-
-    /// The address that connections come from; destinations of the other family are not used.
-    /// Default: none, the stack chooses.
-    pub fn set_local_address(&mut self, addr: Option<IpAddr>) {
-        self.options.local = addr.map_or(Local::Any, Local::One);
-    }
-
-    /// The addresses that connections come from.
-    pub fn set_local_addresses(&mut self, addr_ipv4: Ipv4Addr, addr_ipv6: Ipv6Addr) {
-        self.options.local = Local::Both(addr_ipv4, addr_ipv6);
-    }
-
-    /// Turns Nagle's algorithm off or on (MUST-17). Default: the stack's.
-    pub fn set_nodelay(&mut self, nodelay: bool) {
-        self.options.nodelay = Some(nodelay);
-    }
-
-    /// Turns keepalive on (MUST-24), and how long a connection is quiet before it probes.
-    pub fn set_keepalive(&mut self, time: Option<Duration>) {
-        self.options.keepalive.idle = time;
-    }
-
-    /// Turns keepalive on, and the time between its probes.
-    pub fn set_keepalive_interval(&mut self, interval: Option<Duration>) {
-        self.options.keepalive.interval = interval;
-    }
-
-    /// Turns keepalive on, and how many probes are unanswered when a peer counts as gone.
-    pub fn set_keepalive_retries(&mut self, retries: Option<u32>) {
-        self.options.keepalive.count = retries;
-    }
-
-    /// How long text, and the first SYN, may stay unacknowledged (`TCP_USER_TIMEOUT`).
-    pub fn set_tcp_user_timeout(&mut self, time: Option<Duration>) {
-        self.options.user_timeout = time;
-    }
-
-    /// Fixes the limit of the send buffer in octets (`SO_SNDBUF`).
-    pub fn set_send_buffer_size(&mut self, size: Option<usize>) {
-        self.options.send_buffer = size;
-    }
-
-    /// Fixes the limit of the receive buffer in octets (`SO_RCVBUF`).
-    pub fn set_recv_buffer_size(&mut self, size: Option<usize>) {
-        self.options.receive_buffer = size;
     }
 
     async fn connect(self, net: Net, uri: Uri) -> Result<TcpStream, ConnectError>
@@ -201,6 +178,16 @@ impl<R: Resolve> Service<Uri> for HttpConnector<R> {
 }
 
 /// A connection that is being opened. Dropping it aborts every attempt.
+///
+/// ```
+#[doc = include_str!("../../../doc/connector.rs")]
+/// let mut connector = HttpConnector::on(&net);
+/// let connecting: Connecting = connector.call("http://10.0.0.1/".parse()?);
+/// let stream = connecting.await?.into_inner();
+/// assert_eq!(stream.peer_addr()?, "10.0.0.1:80".parse()?);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct Connecting(
     Pin<Box<dyn Future<Output = Result<TokioIo<TcpStream>, ConnectError>> + Send>>,
@@ -221,6 +208,42 @@ impl fmt::Debug for Connecting {
 }
 
 /// What turns a name into addresses; hyper-util's bounds under one name.
+///
+/// ```
+#[doc = include_str!("../../../doc/connector.rs")]
+/// # use std::io;
+/// use hyper_util::client::legacy::connect::dns::Name;
+/// use std::future::{Ready, ready};
+///
+/// #[derive(Clone)]
+/// struct Hosts;
+///
+/// impl Service<Name> for Hosts {
+///     type Response = std::option::IntoIter<SocketAddr>;
+///     type Error = io::Error;
+///     type Future = Ready<io::Result<Self::Response>>;
+/// #     fn poll_ready(&mut self, _: &mut std::task::Context) -> std::task::Poll<io::Result<()>> {
+/// #         Ok(()).into()
+/// #     }
+///
+///     fn call(&mut self, name: Name) -> Self::Future {
+///         ready(match name.as_str() {
+///             "printer" => Ok(Some(SocketAddr::from(([10, 0, 0, 1], 80))).into_iter()),
+///             _ => Err(io::ErrorKind::NotFound.into()),
+///         })
+///     }
+/// }
+///
+/// fn connector(net: &Net, names: impl Resolve) -> HttpConnector<impl Resolve> {
+///     HttpConnector::new_with_resolver(names).through(net)
+/// }
+///
+/// assert!(connector(&net, Hosts).call("http://printer/".parse()?).await.is_ok());
+/// let unknown = connector(&net, Hosts).call("http://scanner/".parse()?).await;
+/// assert!(matches!(unknown, Err(ConnectError::LookUp(_))));
+/// # Ok(())
+/// # }
+/// ```
 pub trait Resolve:
     Service<
         Name,

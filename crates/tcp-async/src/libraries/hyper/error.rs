@@ -6,6 +6,20 @@ use std::io;
 use std::net::SocketAddr;
 
 /// No connection could be opened for a URI.
+///
+/// ```
+#[doc = include_str!("../../../doc/connector.rs")]
+/// let mut connector = HttpConnector::on(&net);
+/// let nobody = connector.call("http://10.0.0.1:9/".parse()?).await.unwrap_err();
+/// assert_eq!(nobody.to_string(), "cannot connect to 10.0.0.1:9");
+/// let ConnectError::Connect { source, .. } = nobody else { panic!("{nobody}") };
+/// assert_eq!(source.kind(), std::io::ErrorKind::ConnectionRefused);
+///
+/// let nowhere = connector.call("/path".parse()?).await.unwrap_err();
+/// assert!(matches!(nowhere, ConnectError::Uri("the scheme is missing")));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {

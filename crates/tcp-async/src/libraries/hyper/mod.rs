@@ -30,6 +30,16 @@ use crate::stream::TcpStream;
 /// The addresses of the connection on which a response came; an extension of the response.
 ///
 /// hyper-util's type of this name can only be made by its own connector.
+///
+/// ```
+#[doc = include_str!("../../../doc/http_client.rs")]
+/// let answer = client.get("http://10.0.0.1/".parse()?).await?;
+/// let info = answer.extensions().get::<HttpInfo>().expect("it came on a TcpStream");
+/// println!("{} answered {}", info.remote_addr(), info.local_addr());
+/// # assert_eq!(info.local_addr(), server.await?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HttpInfo {
     remote: SocketAddr,
@@ -38,11 +48,30 @@ pub struct HttpInfo {
 
 impl HttpInfo {
     /// The server's address.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/http_client.rs")]
+    /// let answer = client.get("http://10.0.0.1/".parse()?).await?;
+    /// let info = answer.extensions().get::<HttpInfo>().unwrap();
+    /// assert_eq!(info.remote_addr(), "10.0.0.1:80".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remote_addr(&self) -> SocketAddr {
         self.remote
     }
 
     /// The address of this end.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/http_client.rs")]
+    /// let answer = client.get("http://10.0.0.1/".parse()?).await?;
+    /// let info = answer.extensions().get::<HttpInfo>().unwrap();
+    /// // The server sees the same address.
+    /// assert_eq!(info.local_addr(), server.await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn local_addr(&self) -> SocketAddr {
         self.local
     }

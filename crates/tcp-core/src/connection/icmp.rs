@@ -35,6 +35,11 @@ impl Connection {
         }
     }
 
+    /// Takes the last soft error (MUST-47).
+    pub fn take_soft_error(&mut self) -> Option<Unreachable> {
+        self.soft_error.take()
+    }
+
     fn on_unreachable(&mut self, u: Unreachable) {
         let opening = self.is_opening();
         if opening && u.is_hard() {

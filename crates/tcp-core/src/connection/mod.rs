@@ -5,29 +5,33 @@ mod acknowledges;
 mod arrives;
 #[cfg(feature = "explore")]
 mod canonical;
+mod closing;
+mod events;
 mod icmp;
 mod info;
 mod ledger;
 mod memory;
 mod opening;
+mod options;
 mod path_mtu;
 mod phase;
 mod plan;
+mod reading;
+mod time_wait;
 mod timeouts;
 mod timers;
 mod transmit;
 mod urgent;
-mod user;
+mod writing;
 
 #[cfg(test)]
 mod tests;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::ops::BitOr;
 use core::time::Duration;
 
-use crate::config::{Linger2, SocketOptions, TcpConfig};
+use crate::config::{SocketOptions, TcpConfig};
 use crate::congestion::Congestion;
 use crate::error::{DropReason, End, Unreachable};
 use crate::memory::Account;
@@ -36,6 +40,7 @@ use crate::recovery::{Recovery, RecoveryConfig};
 use crate::send::SendSpace;
 use crate::{Instant, SeqNum, Tuple};
 
+pub use events::Events;
 pub use icmp::IcmpVerdict;
 pub use info::{Info, ProbeTally, RecoveryState};
 pub use ledger::{Happening, Limit, Limited, Stats};
@@ -166,55 +171,6 @@ pub enum Verdict {
     DroppedReset(DropReason),
 }
 
-/// What the application may want to know since the last [`Connection::take_events`]; a set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Events(u16);
-
-impl Events {
-    /// No event.
-    pub const NONE: Events = Events(0);
-    /// Text or the peer's FIN can be read.
-    pub const READABLE: Events = Events(1);
-    /// There is room to write.
-    pub const WRITABLE: Events = Events(2);
-    /// The connection is established.
-    pub const ESTABLISHED: Events = Events(4);
-    /// The connection has ended, in order or not.
-    pub const ENDED: Events = Events(8);
-    /// Delivery is in trouble: R1 was reached (MUST-20, SHLD-9).
-    pub const TROUBLE: Events = Events(16);
-    /// It has entered TIME-WAIT: only [`Connection::time_wait`] is left to run.
-    pub const TIME_WAIT: Events = Events(32);
-    /// A soft error was recorded (MUST-47).
-    pub const SOFT_ERROR: Events = Events(64);
-    /// Our FIN is acknowledged, and so is all that was written before it.
-    pub const DELIVERED: Events = Events(128);
-    /// There is urgent text ahead of what was read, and its end has moved on (MUST-32).
-    pub const URGENT: Events = Events(256);
-
-    /// Whether all of `other` are in the set.
-    pub const fn contains(self, other: Events) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Whether any of `other` is in the set.
-    pub const fn intersects(self, other: Events) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// Whether the set is empty.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-}
-
-impl BitOr for Events {
-    type Output = Events;
-    fn bitor(self, other: Events) -> Events {
-        Events(self.0 | other.0)
-    }
-}
-
 /// RFC 5961 7: bounds the ACKs that a forger can make us send.
 #[derive(Clone, Copy, Debug)]
 struct ChallengeBudget {
@@ -311,11 +267,6 @@ impl Connection {
         }
     }
 
-    /// Takes what happened since the last call.
-    pub fn take_events(&mut self) -> Events {
-        core::mem::take(&mut self.events)
-    }
-
     /// The next deadline, with its name. Call [`on_timeout`](Self::on_timeout) when it is reached.
     pub fn poll_timeout(&self) -> Option<Deadline> {
         self.timers.earliest()
@@ -326,70 +277,10 @@ impl Connection {
         self.timers.iter()
     }
 
-    fn notify(&mut self, e: Events) {
-        self.events = self.events | e;
-    }
-
     /// Effective payload of a full segment without SACK blocks.
     pub(crate) fn mss(&self) -> u32 {
         let options = if self.rcv.timestamps.enabled { TIMESTAMP_OPTION } else { 0 };
         self.snd.mss(ip_header_len(&self.tuple), options)
-    }
-
-    /// Ends the connection, keeping what the application can still read.
-    fn finish(&mut self, end: End) {
-        self.phase = Phase::Ended(end);
-        self.timers.cancel_all();
-        self.snd.buffer = crate::buffer::SendBuffer::new();
-        self.recovery.forget();
-        self.rcv.buffer.release_if_empty();
-        self.settle_memory();
-        self.probe = None;
-        if self.owed != Owed::Reset {
-            self.owed = Owed::Nothing;
-        }
-        self.notify(Events::ENDED | Events::READABLE | Events::WRITABLE);
-    }
-
-    /// Ends the connection and owes the peer a reset.
-    fn finish_with_reset(&mut self, end: End) {
-        self.owed = Owed::Reset;
-        self.finish(end);
-    }
-
-    fn enter_time_wait(&mut self, now: Instant) {
-        self.timers.cancel_all();
-        // No timer is left that could do it later.
-        self.release_idle();
-        // MUST-13
-        self.timers.set(Timer::TimeWait, now + self.config.time_wait);
-        self.notify(Events::TIME_WAIT | Events::READABLE | Events::WRITABLE);
-    }
-
-    fn take_step(&mut self, now: Instant, step: Step) {
-        match step {
-            Step::Continue => self.arm_fin_wait2(now),
-            Step::TimeWait => self.enter_time_wait(now),
-            Step::Closed => self.finish(End::Closed),
-        }
-    }
-
-    /// An orphan does not wait for the peer's FIN for ever.
-    fn arm_fin_wait2(&mut self, now: Instant) {
-        if self.state() != State::FinWait2 || self.reader != Reader::Gone {
-            return;
-        }
-        let wait = match self.options().linger2 {
-            Linger2::Never => {
-                self.note(Happening::AbortOnLinger);
-                return self.finish_with_reset(End::Aborted);
-            }
-            Linger2::Seconds(s) if s > 0 => Duration::from_secs(s.min(LINGER2_MAX).into()),
-            Linger2::Stack | Linger2::Seconds(_) => self.config.fin_wait2_timeout,
-        };
-        // A FIN that is lost has to have the time to come again; as Linux.
-        let rto = self.recovery.rto().current();
-        self.timers.set_if_idle(Timer::FinWait2, now + wait.max(rto * 7 / 2));
     }
 
     /// The sequence number a reset of ours carries: SND.NXT (RFC 9293 3.10.5).
@@ -397,9 +288,6 @@ impl Connection {
         self.snd.nxt
     }
 }
-
-/// Linux: `TCP_FIN_TIMEOUT_MAX`, in seconds.
-const LINGER2_MAX: u16 = 120;
 
 /// Octets of the timestamps option with its padding.
 pub(crate) const TIMESTAMP_OPTION: u32 = 12;

@@ -5,51 +5,13 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::defer;
+use super::{PeerSyn, defer};
 use crate::config::TcpConfig;
 use crate::connection::{OpenParams, advertised_mss};
 use crate::error::DropReason;
 use crate::receive::TimestampState;
-use crate::wire::{Flags, Options, Segment, Timestamps};
+use crate::wire::{Flags, Options, Segment};
 use crate::{Instant, SeqNum, Tuple};
-
-/// What the peer's SYN said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub struct PeerSyn {
-    /// Its MSS option.
-    pub mss: Option<u16>,
-    /// Its window scale, if it offered one.
-    pub window_scale: Option<u8>,
-    /// It permits SACK.
-    pub sack: bool,
-    /// Its timestamp, if it offered timestamps.
-    pub timestamp: Option<u32>,
-    /// Its window, never scaled.
-    pub window: u16,
-}
-
-impl PeerSyn {
-    /// What `syn` says.
-    pub fn of(syn: &Segment<'_>) -> PeerSyn {
-        PeerSyn {
-            mss: syn.options.mss,
-            window_scale: syn.options.window_scale,
-            sack: syn.options.sack_permitted,
-            timestamp: syn.options.timestamps.map(|t| t.value),
-            window: syn.window,
-        }
-    }
-
-    pub(crate) fn as_options(&self) -> Options<'static> {
-        Options {
-            mss: self.mss,
-            window_scale: self.window_scale,
-            sack_permitted: self.sack,
-            timestamps: self.timestamp.map(|value| Timestamps { value, echo: 0 }),
-            ..Options::default()
-        }
-    }
-}
 
 /// A connection request that we have answered, until its last ACK.
 #[cfg_attr(feature = "explore", derive(Clone))]

@@ -8,8 +8,10 @@ mod defer;
 mod establish;
 mod half_open;
 mod icmp;
+mod peer_syn;
 
 pub use backlog::{Admission, Backlog, Completion, SynCookies};
 pub use cookie::CookieKeys;
-pub use half_open::{HalfOpen, HalfOpenTimeout, HalfOpenVerdict, PeerSyn};
+pub use half_open::{HalfOpen, HalfOpenTimeout, HalfOpenVerdict};
 pub use icmp::HalfOpenIcmp;
+pub use peer_syn::PeerSyn;

@@ -20,6 +20,22 @@ struct InWindow<'a, 's> {
 impl Connection {
     /// A segment for this connection arrived; its checksum is verified. `segment_size` is the
     /// size of the pieces that the device merged, or 0 (receive offload).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// let packet = drain(&mut client, now).remove(0);
+    /// let segment = Segment::parse(&packet).unwrap();
+    ///
+    /// assert_eq!(server.on_segment(now, &segment, 0), Verdict::Accepted);
+    /// assert_eq!(server.readable(), 5);
+    ///
+    /// // The network has made a copy. It changes nothing, and is answered by an ACK.
+    /// assert_eq!(server.on_segment(now, &segment, 0), Verdict::Dropped(DropReason::OutOfWindow));
+    /// assert_eq!(server.readable(), 5);
+    /// let answer = drain(&mut server, now).remove(0);
+    /// assert_eq!(Segment::parse(&answer).unwrap().ack, segment.seq + 5);
+    /// ```
     pub fn on_segment(&mut self, now: Instant, seg: &Segment<'_>, segment_size: u16) -> Verdict {
         let verdict = match self.phase {
             Phase::SynSent => self.arrives_syn_sent(now, seg),

@@ -15,6 +15,19 @@ impl Connection {
     /// Our side has nothing more to write: a FIN follows what was written (RFC 9293 3.10.4).
     /// Reading goes on (half-close). Closing twice does nothing.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"question").unwrap();
+    /// client.close_write().unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(client.state(), State::FinWait2);
+    ///
+    /// // Half closed: the answer can still be read.
+    /// server.write(now, b"answer").unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(client.readable(), 6);
+    /// ```
+    ///
     /// # Errors
     /// `NotConnected` before the connection is established, `Ended` after a failure.
     pub fn close_write(&mut self) -> Result<(), UserError> {
@@ -41,6 +54,20 @@ impl Connection {
     /// The application lets go of the connection: it closes in the background, or is reset if
     /// text is unread (SHLD-3) or linger is zero. Whoever wants to wait for the delivery, as
     /// linger may say, waits for [`Events::DELIVERED`] or [`Events::ENDED`].
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// // What was written goes first.
+    /// client.write(now, b"hello").unwrap();
+    /// client.close(now);
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!((server.readable(), server.peer_closed()), (5, true));
+    ///
+    /// // Whoever closes with unread text says so: by a reset.
+    /// server.close(now);
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!((server.end(), client.end()), (Some(End::Aborted), Some(End::Reset)));
+    /// ```
     pub fn close(&mut self, now: Instant) {
         self.reader = Reader::Gone;
         match self.phase {
@@ -78,6 +105,17 @@ impl Connection {
 
     /// Ends the connection at once: a reset in every state in which the peer may still expect
     /// something of us (RFC 9293 3.10.5). What the application had not read is discarded.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// client.abort();
+    /// let packets = drain(&mut client, now);
+    /// assert_eq!(packets.len(), 1); // the text is gone
+    /// assert!(Segment::parse(&packets[0]).unwrap().flags.contains(Flags::RST));
+    /// deliver(&mut server, now, &packets);
+    /// assert_eq!(server.end(), Some(End::Reset));
+    /// ```
     pub fn abort(&mut self) {
         self.reader = Reader::Gone;
         self.discard_received();
@@ -93,6 +131,18 @@ impl Connection {
 
     /// There is no room for a connection whose application is gone: a reset tells the peer, in
     /// every state but TIME-WAIT, which needs none.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// client.close(now);
+    /// assert!(client.info().orphan);
+    ///
+    /// // Too many of these wait for their peers: this one has to go.
+    /// client.drop_orphan();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!((client.end(), server.end()), (Some(End::Aborted), Some(End::Reset)));
+    /// ```
     pub fn drop_orphan(&mut self) {
         match self.state() {
             State::Closed | State::TimeWait => {}
@@ -109,11 +159,29 @@ impl Connection {
     }
 
     /// The peer has acknowledged our FIN and all that was written before it.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// client.close(now);
+    /// let packets = drain(&mut client, now);
+    /// assert!(!client.is_delivered());
+    /// deliver(&mut server, now, &packets);
+    /// exchange(now, &mut client, &mut server);
+    /// assert!(client.is_delivered()); // taken by the peer's TCP; its application may not have read it
+    /// ```
     pub fn is_delivered(&self) -> bool {
         self.snd.fin_seq().is_some_and(|fin| self.snd.una.after(fin))
     }
 
     /// We have closed our direction.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert!(!client.write_closed());
+    /// client.close_write().unwrap();
+    /// assert!(client.write_closed());
+    /// ```
     pub fn write_closed(&self) -> bool {
         self.snd.fin_queued
     }

@@ -5,6 +5,24 @@ use core::ops::BitOr;
 use super::Connection;
 
 /// What the application may want to know since the last [`Connection::take_events`]; a set.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// server.take_events();
+/// client.write(now, b"hello").unwrap();
+/// client.close_write().unwrap();
+/// exchange(now, &mut client, &mut server);
+///
+/// // Text and a FIN: told once.
+/// assert_eq!(server.take_events(), Events::READABLE);
+/// assert!(server.take_events().is_empty());
+///
+/// // Of a set, one can be asked for, or any of several.
+/// let told = client.take_events();
+/// assert!(told.contains(Events::DELIVERED));
+/// assert!(!told.contains(Events::DELIVERED | Events::ENDED));
+/// assert!(told.intersects(Events::DELIVERED | Events::ENDED));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Events(u16);
 
@@ -55,6 +73,13 @@ impl BitOr for Events {
 
 impl Connection {
     /// Takes what happened since the last call.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let told = client.take_events();
+    /// assert_eq!(told, Events::ESTABLISHED | Events::WRITABLE);
+    /// assert_eq!(client.take_events(), Events::NONE);
+    /// ```
     pub fn take_events(&mut self) -> Events {
         core::mem::take(&mut self.events)
     }

@@ -70,6 +70,105 @@ pub(crate) use timers::Timers;
 /// [`poll_transmit`](Self::poll_transmit) until it returns `None`, then look at
 /// [`poll_timeout`](Self::poll_timeout) and [`take_events`](Self::take_events). Draining late
 /// merges packets; it breaks nothing.
+///
+/// # Example
+///
+/// A connection from the SYN to the end of TIME-WAIT, with a lost packet on the way. There is no clock: time
+/// is what the caller says it is. Packets begin with the TCP header; IP and the checksum are the caller's.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use tcp_core::buffer::Payload;
+/// use tcp_core::config::TcpConfig;
+/// use tcp_core::connection::{Events, Limits, OpenParams, State, Timer, Verdict};
+/// use tcp_core::error::End;
+/// use tcp_core::isn::IsnGenerator;
+/// use tcp_core::listen::{HalfOpen, HalfOpenVerdict};
+/// use tcp_core::wire::Segment;
+/// use tcp_core::{Connection, Endpoint, Instant, Tuple};
+///
+/// /// The drain rule: after any number of calls, everything that the connection wants to send.
+/// fn drain(c: &mut Connection, now: Instant) -> Vec<Vec<u8>> {
+///     let (mut packets, mut text) = (Vec::new(), Payload::new());
+///     while let Some(t) = c.poll_transmit(now, &Limits::default(), &mut text) {
+///         let mut packet = vec![0; t.segment.header_len()];
+///         t.segment.emit_header(&mut packet);
+///         packet.extend(text.drain(..).flatten());
+///         packets.push(packet);
+///     }
+///     packets
+/// }
+///
+/// /// The other direction: packets arrive.
+/// fn deliver(c: &mut Connection, now: Instant, packets: &[Vec<u8>]) {
+///     for packet in packets {
+///         let segment = Segment::parse(packet).unwrap();
+///         assert_eq!(c.on_segment(now, &segment, 0), Verdict::Accepted);
+///     }
+/// }
+///
+/// let mut now = Instant::ZERO;
+/// let config = Arc::new(TcpConfig::default());
+/// let isns = IsnGenerator::new([7; 16]); // 128 random bits, in earnest
+/// let open = |tuple: Tuple| OpenParams {
+///     tuple,
+///     isn: isns.isn(now, &tuple),
+///     timestamp_offset: isns.timestamp_offset(&tuple),
+///     mtu: 1500,
+/// };
+/// let at = |address: &str| Endpoint::from(address.parse::<SocketAddr>().unwrap());
+/// let tuple = Tuple { local: at("10.0.0.1:40000"), remote: at("10.0.0.2:80") };
+///
+/// // The handshake. A passive end is a half-open record until the last ACK has come.
+/// let mut client = Connection::connect(now, open(tuple), config.clone());
+/// let syn = drain(&mut client, now);
+/// let syn = Segment::parse(&syn[0]).unwrap();
+/// let mut half = HalfOpen::on_syn(now, open(tuple.flipped()), &syn, 0, &config);
+/// client.on_segment(now, &half.syn_ack(now, &config), 0);
+/// let ack = drain(&mut client, now);
+/// let last = Segment::parse(&ack[0]).unwrap();
+/// assert_eq!(half.on_segment(now, &last, &config), HalfOpenVerdict::Establish);
+/// let mut server = Connection::from_half_open(now, half, 1500, config);
+/// deliver(&mut server, now, &ack);
+/// assert_eq!((client.state(), server.state()), (State::Established, State::Established));
+/// server.take_events();
+///
+/// // Text, whose packet is lost. Nothing happens until the deadline; then it is sent again.
+/// assert_eq!(client.write(now, b"hello"), Ok(5));
+/// drop(drain(&mut client, now));
+/// let deadline = client.poll_timeout().unwrap();
+/// assert_eq!(deadline.timer, Timer::Retransmit);
+/// now = deadline.at;
+/// client.on_timeout(now);
+/// deliver(&mut server, now, &drain(&mut client, now));
+/// assert_eq!(server.take_events(), Events::READABLE);
+/// let mut text = [0; 16];
+/// assert_eq!(server.read(now, &mut text), Ok(5));
+/// assert_eq!(&text[..5], b"hello");
+///
+/// // The client closes: a FIN, its ACK, and the server reads the end.
+/// client.close(now);
+/// deliver(&mut server, now, &drain(&mut client, now));
+/// deliver(&mut client, now, &drain(&mut server, now));
+/// assert_eq!((client.state(), server.state()), (State::FinWait2, State::CloseWait));
+/// assert_eq!(server.read(now, &mut text), Ok(0));
+///
+/// // The server closes. Its end is over at once, the client's after 2MSL.
+/// server.close(now);
+/// deliver(&mut client, now, &drain(&mut server, now));
+/// deliver(&mut server, now, &drain(&mut client, now));
+/// assert_eq!((client.state(), server.end()), (State::TimeWait, Some(End::Closed)));
+/// let deadline = client.poll_timeout().unwrap();
+/// assert_eq!(deadline.at, now + Duration::from_secs(60));
+/// client.on_timeout(deadline.at);
+/// assert_eq!(client.end(), Some(End::Closed));
+/// ```
+///
+/// The examples of the methods use these two functions; `exchange`, which drains and delivers in both
+/// directions until nobody has anything to say; and `pair`, which makes two connected ends.
 #[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct Connection {
@@ -123,6 +222,16 @@ pub struct Connection {
 }
 
 /// What the two SYNs agreed on.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// let all = Negotiated { sack: true, timestamps: true, window_scaling: true };
+/// assert_eq!(client.info().negotiated, all);
+///
+/// // One end without SACK is enough.
+/// let (client, server) = pair(TcpConfig { sack: false, ..TcpConfig::default() });
+/// assert_eq!(server.info().negotiated, Negotiated { sack: false, ..all });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct Negotiated {
     /// Selective acknowledgement (RFC 2018).
@@ -161,6 +270,26 @@ enum Reader {
 }
 
 /// What happened to a segment.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// client.abort();
+/// let reset = drain(&mut client, now).remove(0);
+/// let reset = Segment::parse(&reset).unwrap();
+///
+/// // A reset with a number in the window, but not the next one, is no reset: who sent it is asked.
+/// let blind = Segment { seq: reset.seq + 1, ..reset };
+/// assert_eq!(server.on_segment(now, &blind, 0), Verdict::Dropped(DropReason::ResetNotExact));
+/// assert_eq!(drain(&mut server, now).len(), 1);
+///
+/// assert_eq!(server.on_segment(now, &reset, 0), Verdict::Accepted);
+/// assert_eq!(server.end(), Some(End::Reset));
+///
+/// // What comes later belongs to nobody, and the caller has to say so.
+/// let late = Segment { flags: Flags::ACK, ..reset };
+/// assert_eq!(server.on_segment(now, &late, 0), Verdict::DroppedReset(DropReason::Ended));
+/// assert!(tcp_core::reset::reply_to(&late).is_some());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// It was processed.
@@ -250,16 +379,40 @@ impl Connection {
     }
 
     /// The two endpoints.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(client.tuple().remote.to_string(), "10.0.0.2:80");
+    /// assert_eq!(server.tuple(), client.tuple().flipped());
+    /// ```
     pub fn tuple(&self) -> Tuple {
         self.tuple
     }
 
     /// The state by RFC 9293 3.3.2.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(client.state(), State::Established);
+    /// client.close_write().unwrap();
+    /// assert_eq!(client.state(), State::FinWait1);
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!((client.state(), server.state()), (State::FinWait2, State::CloseWait));
+    /// ```
     pub fn state(&self) -> State {
         self.phase.state()
     }
 
     /// Why it ended, if it has.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(client.end(), None);
+    /// client.abort();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(client.end(), Some(End::Aborted));
+    /// assert_eq!(server.end(), Some(End::Reset));
+    /// ```
     pub fn end(&self) -> Option<End> {
         match self.phase {
             Phase::Ended(e) => Some(e),
@@ -268,11 +421,29 @@ impl Connection {
     }
 
     /// The next deadline, with its name. Call [`on_timeout`](Self::on_timeout) when it is reached.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// drain(&mut client, now);
+    /// let deadline = client.poll_timeout().unwrap();
+    /// assert_eq!(deadline.timer, Timer::Retransmit);
+    /// assert!(deadline.at > now);
+    /// ```
     pub fn poll_timeout(&self) -> Option<Deadline> {
         self.timers.earliest()
     }
 
     /// All deadlines that are set, for tables.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.set_options(now, |o| o.keepalive_on = true);
+    /// client.write(now, b"hello").unwrap();
+    /// drain(&mut client, now);
+    /// let names: Vec<_> = client.deadlines().map(|d| d.timer.name()).collect();
+    /// assert!(names.contains(&"retransmit") && names.contains(&"keepalive"));
+    /// ```
     pub fn deadlines(&self) -> impl Iterator<Item = Deadline> + '_ {
         self.timers.iter()
     }

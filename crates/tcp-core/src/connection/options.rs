@@ -9,6 +9,13 @@ use crate::config::{Algorithm, SocketOptions, buffer_limit};
 
 impl Connection {
     /// The options as they are.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(client.options(), &SocketOptions::default());
+    /// client.set_options(now, |o| o.hop_limit = 3);
+    /// assert_eq!(client.options().hop_limit, 3);
+    /// ```
     pub fn options(&self) -> &SocketOptions {
         self.own_options.as_deref().unwrap_or(&self.config.options)
     }
@@ -19,6 +26,19 @@ impl Connection {
     }
 
     /// Changes options; the change takes effect at once.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// // A corked connection sends full segments only.
+    /// client.set_options(now, |o| o.cork = true);
+    /// client.write(now, b"header").unwrap();
+    /// assert!(drain(&mut client, now).is_empty());
+    /// client.write(now, b" and body").unwrap();
+    /// client.set_options(now, |o| o.cork = false);
+    /// let packets = drain(&mut client, now);
+    /// assert_eq!(packets.len(), 1);
+    /// assert_eq!(Segment::parse(&packets[0]).unwrap().payload, b"header and body");
+    /// ```
     pub fn set_options(&mut self, now: Instant, change: impl FnOnce(&mut SocketOptions)) {
         let was = self.options().clone();
         let mut o = was.clone();

@@ -12,6 +12,19 @@ impl Connection {
     /// Text received before a failure is handed out before the failure is. In front of the last
     /// urgent octet a read stops (see [`is_at_mark`](Self::is_at_mark)).
     ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let mut out = [0; 16];
+    /// assert_eq!(server.read(now, &mut out), Err(UserError::WouldBlock));
+    ///
+    /// client.write(now, b"hello").unwrap();
+    /// client.close_write().unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(server.read(now, &mut out), Ok(5));
+    /// assert_eq!(&out[..5], b"hello");
+    /// assert_eq!(server.read(now, &mut out), Ok(0)); // the peer has closed
+    /// ```
+    ///
     /// # Errors
     /// `WouldBlock` if nothing is there yet, `NotConnected` before the connection is established,
     /// `Ended` after a failure.
@@ -25,6 +38,16 @@ impl Connection {
 
     /// Like [`read`](Self::read), but hands at most `max` octets to `take`, in one or two pieces:
     /// for destinations that are not initialized memory.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// let mut text = Vec::new(); // not initialized, where it grows
+    /// let n = server.read_with(now, 4, &mut |piece| text.extend_from_slice(piece));
+    /// assert_eq!((n, &text[..]), (Ok(4), &b"hell"[..]));
+    /// assert_eq!(server.readable(), 1);
+    /// ```
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -51,8 +74,20 @@ impl Connection {
     }
 
     /// Like [`read`](Self::read), but hands out the octets themselves: the whole ring, if the text
-    /// fills most of it, else a copy. What is handed out is the application's memory; it is never
-    /// more than twice its length. Empty is the end, or a `max` of 0.
+    /// is one piece of 16 KiB or more, fills at least half of it and nothing waits behind a gap; else
+    /// a copy. What is handed out is the application's memory; it is never more than twice its
+    /// length. Empty is the end, or a `max` of 0.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, &[7; 60_000]).unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// let inside = server.readable_slices().0.as_ptr();
+    /// let text = server.read_bytes(now, 65_536).unwrap();
+    ///
+    /// // The ring itself is handed over, and nothing is copied.
+    /// assert_eq!((text.len(), text.as_ptr()), (60_000, inside));
+    /// ```
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -78,6 +113,15 @@ impl Connection {
 
     /// Like [`read`](Self::read), but leaves the text where it is.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// let mut out = [0; 4];
+    /// assert_eq!(server.peek(&mut out), Ok(4));
+    /// assert_eq!((&out, server.readable()), (b"hell", 5));
+    /// ```
+    ///
     /// # Errors
     /// As [`read`](Self::read).
     pub fn peek(&self, out: &mut [u8]) -> Result<usize, UserError> {
@@ -88,11 +132,34 @@ impl Connection {
 
     /// What can be read, without a copy, as the two parts of the ring, over the mark of urgent text;
     /// then [`consume`](Self::consume).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// // A parser takes whole lines, without a copy, and leaves the rest for later.
+    /// client.write(now, b"hello world\nand").unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// let (text, wrapped) = server.readable_slices();
+    /// assert_eq!((text, wrapped), (&b"hello world\nand"[..], &b""[..]));
+    /// let line = text.iter().position(|c| *c == b'\n').unwrap() + 1;
+    /// server.consume(now, line);
+    /// assert_eq!(server.readable_slices().0, b"and");
+    /// ```
     pub fn readable_slices(&self) -> (&[u8], &[u8]) {
         self.rcv.buffer.as_slices()
     }
 
     /// Gives back the first `n` octets of [`readable_slices`](Self::readable_slices).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(server.readable_slices().0, b"hello");
+    /// server.consume(now, 3);
+    /// assert_eq!(server.readable_slices().0, b"lo");
+    /// server.consume(now, 100); // no more than there is
+    /// assert_eq!(server.readable(), 0);
+    /// ```
     pub fn consume(&mut self, now: Instant, n: usize) {
         let n = n.min(self.rcv.buffer.readable());
         self.rcv.buffer.consume(n);
@@ -100,11 +167,30 @@ impl Connection {
     }
 
     /// Octets that can be read.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, &[7; 3000]).unwrap();
+    /// let packets = drain(&mut client, now);
+    /// deliver(&mut server, now, &packets[1..]);
+    /// assert_eq!(server.readable(), 0); // behind a gap
+    /// deliver(&mut server, now, &packets[..1]);
+    /// assert_eq!(server.readable(), 3000);
+    /// ```
     pub fn readable(&self) -> usize {
         self.rcv.buffer.readable()
     }
 
     /// Whether a read would find text, the end, or an error.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(server.check_readable(1), Err(UserError::WouldBlock));
+    /// assert_eq!(server.check_readable(0), Ok(())); // reading nothing needs nothing
+    /// client.close_write().unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(server.check_readable(1), Ok(())); // the end is there to be read
+    /// ```
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -124,11 +210,31 @@ impl Connection {
     }
 
     /// Whether an ACK is owed at once, so that the connection wants to be drained.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, &[7; 2 * 1448]).unwrap();
+    /// let packets = drain(&mut client, now);
+    /// deliver(&mut server, now, &packets[..1]);
+    /// assert!(!server.wants_ack()); // the ACK of one segment can wait
+    /// deliver(&mut server, now, &packets[1..]);
+    /// assert!(server.wants_ack());
+    /// assert_eq!(drain(&mut server, now).len(), 1);
+    /// ```
     pub fn wants_ack(&self) -> bool {
         self.rcv.ack.due() == crate::receive::Due::Now
     }
 
     /// The peer has closed its direction: what is left to read ends.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// client.close_write().unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// assert!(server.peer_closed());
+    /// assert_eq!(server.readable(), 5); // there is text to read all the same
+    /// ```
     pub fn peer_closed(&self) -> bool {
         self.rcv.fin_received()
     }
@@ -136,6 +242,19 @@ impl Connection {
     /// The application wants to read no more (`SHUT_RD`): a read that would wait finds the end
     /// instead. As on Linux the peer is not told, and text that comes nevertheless is acknowledged
     /// and can be read, until the window is full.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// server.shutdown_read().unwrap();
+    /// let mut out = [0; 16];
+    /// assert_eq!(server.read(now, &mut out), Ok(0));
+    ///
+    /// // The peer does not know, and its text still comes.
+    /// client.write(now, b"hello").unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(server.read(now, &mut out), Ok(5));
+    /// assert_eq!(server.read(now, &mut out), Ok(0));
+    /// ```
     ///
     /// # Errors
     /// `NotConnected` before the connection is established, `Ended` after a failure.
@@ -154,6 +273,13 @@ impl Connection {
     }
 
     /// [`shutdown_read`](Self::shutdown_read) was called.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert!(!server.read_shut());
+    /// server.shutdown_read().unwrap();
+    /// assert!(server.read_shut() && !server.peer_closed());
+    /// ```
     pub fn read_shut(&self) -> bool {
         self.reader == Reader::Shut
     }

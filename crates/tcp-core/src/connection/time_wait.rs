@@ -40,6 +40,20 @@ impl Connection {
 
     /// The record that holds the quiet time, once the connection is in TIME-WAIT; the caller may
     /// keep it instead of the connection.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// # client.close(now);
+    /// # exchange(now, &mut client, &mut server);
+    /// # server.close(now);
+    /// # exchange(now, &mut client, &mut server);
+    /// assert_eq!(client.state(), State::TimeWait);
+    /// let record = client.time_wait(now).unwrap();
+    /// assert_eq!(record.expires, now + Duration::from_secs(60));
+    ///
+    /// // The end that closed second has none.
+    /// assert_eq!(server.time_wait(now), None);
+    /// ```
     pub fn time_wait(&self, now: Instant) -> Option<TimeWait> {
         if self.state() != State::TimeWait {
             return None;
@@ -60,6 +74,21 @@ impl Connection {
 
     /// In TIME-WAIT: gives the record away and ends, so that only the record is left to keep.
     /// What the application has not read stays readable.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// # client.close(now);
+    /// # exchange(now, &mut client, &mut server);
+    /// # server.close(now);
+    /// # exchange(now, &mut client, &mut server);
+    /// assert_eq!(client.state(), State::TimeWait);
+    /// let record = client.hand_over_time_wait(now).unwrap();
+    ///
+    /// // The record is 72 octets, and all that the quiet time needs; the connection can go.
+    /// assert_eq!(client.end(), Some(End::Closed));
+    /// assert_eq!(client.poll_timeout(), None);
+    /// assert_eq!(record.tuple, client.tuple());
+    /// ```
     pub fn hand_over_time_wait(&mut self, now: Instant) -> Option<TimeWait> {
         let record = self.time_wait(now)?;
         self.finish(End::Closed);

@@ -17,6 +17,22 @@ impl Connection {
     /// Copies as much of `data` as there is room for into the send buffer (RFC 9293 3.10.2).
     /// An empty `data` is written at once, if writing is possible at all.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.set_options(now, |o| o.send_buffer = Some(4096));
+    /// assert_eq!(client.write(now, &[7; 5000]), Ok(4096));
+    /// assert_eq!(client.write(now, &[7; 904]), Err(UserError::WouldBlock));
+    ///
+    /// // What the peer has acknowledged makes room.
+    /// # client.take_events();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(client.take_events(), Events::WRITABLE);
+    /// assert_eq!(client.write(now, &[7; 904]), Ok(904));
+    ///
+    /// client.close_write().unwrap();
+    /// assert_eq!(client.write(now, b"more"), Err(UserError::BrokenPipe));
+    /// ```
+    ///
     /// # Errors
     /// `WouldBlock` without room, `NotConnected` before the connection is established,
     /// `BrokenPipe` after our close, `Ended` after a failure.
@@ -29,6 +45,21 @@ impl Connection {
     /// Like [`write`](Self::write), but by reference: nothing is copied, unless `data` is short, or
     /// the only part in use of an allocation more than twice its length. Takes a prefix of `data`
     /// and leaves the rest.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// use bytes::Bytes;
+    ///
+    /// let mut file = Bytes::from(vec![7; 10_000]);
+    /// let inside = file.as_ptr();
+    /// assert_eq!(client.write_bytes(now, &mut file), Ok(10_000));
+    /// assert!(file.is_empty());
+    ///
+    /// // What is sent is the application's own memory.
+    /// let mut text = Payload::new();
+    /// client.poll_transmit(now, &Limits::default(), &mut text).unwrap();
+    /// assert_eq!(text[0].as_ptr(), inside);
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Self::write).
@@ -48,6 +79,14 @@ impl Connection {
     }
 
     /// Whether a write would find room, or an error.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.set_options(now, |o| o.send_buffer = Some(4096));
+    /// assert_eq!(client.check_writable(), Ok(()));
+    /// client.write(now, &[7; 4096]).unwrap();
+    /// assert_eq!(client.check_writable(), Err(UserError::WouldBlock));
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Self::write).

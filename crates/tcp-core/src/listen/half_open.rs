@@ -14,6 +14,38 @@ use crate::wire::{Flags, Options, Segment};
 use crate::{Instant, SeqNum, Tuple};
 
 /// A connection request that we have answered, until its last ACK.
+///
+/// In the examples `LISTENER` is what our end needs to open, an [`OpenParams`].
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+#[doc = include_str!("../../doc/half_open.rs")]
+/// // A SYN for a listener makes a record, which is answered.
+/// let mut half = HalfOpen::on_syn(now, LISTENER, &syn, 0, &config);
+/// let answer = half.syn_ack(now, &config);
+/// assert_eq!((answer.seq, answer.ack), (half.isn, half.irs + 1));
+///
+/// // The answer is lost. At the deadline it goes again, and the next deadline is twice as far.
+/// assert_eq!(half.deadline(), now + Duration::from_secs(1));
+/// now = half.deadline();
+/// let timeout = half.on_timeout(now, config.syn_ack_retries, &config);
+/// assert_eq!((timeout, half.timeouts()), (HalfOpenTimeout::SynAck, 1));
+/// assert_eq!(half.deadline(), now + Duration::from_secs(2));
+///
+/// // An ACK of something else is answered by a reset, and the record stays.
+/// client.on_segment(now, &half.syn_ack(now, &config), 0);
+/// let packet = drain(&mut client, now).remove(0);
+/// let last = Segment::parse(&packet).unwrap();
+/// let wrong = Segment { ack: last.ack + 1, ..last };
+/// let verdict = half.on_segment(now, &wrong, &config);
+/// assert_eq!(verdict, HalfOpenVerdict::Reset(DropReason::BadAck));
+///
+/// // The right one makes the record a connection, which sees it first.
+/// assert_eq!(half.on_segment(now, &last, &config), HalfOpenVerdict::Establish);
+/// let mut server = Connection::from_half_open(now, half, 1500, config);
+/// assert_eq!(server.on_segment(now, &last, 0), Verdict::Accepted);
+/// assert_eq!(server.state(), State::Established);
+/// ```
 #[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct HalfOpen {
@@ -51,6 +83,23 @@ pub(super) struct Early {
 }
 
 /// What a segment means for a half-open record.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+#[doc = include_str!("../../doc/half_open.rs")]
+/// use HalfOpenVerdict as V;
+///
+/// assert_eq!(half.on_segment(now, &syn, &config), V::SynAck); // again
+/// let elsewhere = Segment { seq: last.seq + 100_000, ..last };
+/// assert_eq!(half.on_segment(now, &elsewhere, &config), V::Ack(DropReason::OutOfWindow));
+/// let no_ack = Segment { flags: Flags::PSH, ..last };
+/// assert_eq!(half.on_segment(now, &no_ack, &config), V::Ignore(DropReason::NoAck));
+/// let wrong = Segment { ack: last.ack + 1, ..last };
+/// assert_eq!(half.on_segment(now, &wrong, &config), V::Reset(DropReason::BadAck));
+/// let reset = Segment { flags: Flags::RST, ..last };
+/// assert_eq!(half.on_segment(now, &reset, &config), V::Remove);
+/// assert_eq!(half.on_segment(now, &last, &config), V::Establish);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HalfOpenVerdict {
     /// Drop it.
@@ -69,6 +118,24 @@ pub enum HalfOpenVerdict {
 }
 
 /// What a record does at its deadline.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+#[doc = include_str!("../../doc/half_open.rs")]
+/// // Nobody answers: the SYN-ACK goes again after 1, 2, 4, 8 and 16 s, and at last the record.
+/// let first = now;
+/// let mut again = Vec::new();
+/// loop {
+///     now = half.deadline();
+///     match half.on_timeout(now, config.syn_ack_retries, &config) {
+///         HalfOpenTimeout::SynAck => again.push(now.since(first).as_secs()),
+///         HalfOpenTimeout::Wait => {} // only with `defer_accept`
+///         HalfOpenTimeout::Remove => break,
+///     }
+/// }
+/// assert_eq!(again, [1, 3, 7, 15, 31]);
+/// assert_eq!(now.since(first), Duration::from_secs(63));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HalfOpenTimeout {
     /// It sends the SYN-ACK again.
@@ -82,6 +149,19 @@ pub enum HalfOpenTimeout {
 impl HalfOpen {
     /// A SYN arrived for a listener (RFC 9293 3.10.7.2, third step). `keep_text` octets of its
     /// text are kept at most.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let half = HalfOpen::on_syn(now, LISTENER, &syn, 0, &config);
+    /// assert_eq!((half.tuple, half.isn, half.irs), (LISTENER.tuple, SeqNum(5000), SeqNum(1000)));
+    /// assert_eq!(half.peer, PeerSyn::of(&syn));
+    ///
+    /// // Of text that comes with the SYN, so much is kept as the caller has room for.
+    /// let text = Segment { payload: b"hello", ..syn };
+    /// let half = HalfOpen::on_syn(now, LISTENER, &text, 3, &config);
+    /// assert_eq!(half.early_len(), 3);
+    /// ```
     pub fn on_syn(
         now: Instant,
         open: OpenParams,
@@ -133,11 +213,37 @@ impl HalfOpen {
     }
 
     /// Whether the peer has answered the SYN-ACK, and was turned away: it is no spoofed address.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// // The last ACK comes, and the application's queue is full.
+    /// assert_eq!(half.on_segment(now, &last, &config), HalfOpenVerdict::Establish);
+    /// assert!(!half.is_proven());
+    /// half.on_overflow();
+    /// assert!(half.is_proven());
+    /// ```
     pub fn is_proven(&self) -> bool {
         self.acked
     }
 
     /// As [`Connection::canonical`](crate::Connection::canonical).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// use std::hash::{DefaultHasher, Hasher};
+    ///
+    /// let form = |half: &HalfOpen| {
+    ///     let mut h = DefaultHasher::new();
+    ///     half.canonical(Some(now), &mut h);
+    ///     h.finish()
+    /// };
+    /// let mut other = half.clone();
+    /// assert_eq!(form(&other), form(&half));
+    /// other.on_overflow();
+    /// assert_ne!(form(&other), form(&half));
+    /// ```
     #[cfg(feature = "explore")]
     pub fn canonical<H: core::hash::Hasher>(&self, now: Option<Instant>, h: &mut H) {
         use core::hash::Hash;
@@ -148,11 +254,37 @@ impl HalfOpen {
 
     /// What the peer's SYN said; nothing is known of it if a cookie made the record, which holds only
     /// what fits.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// assert_eq!(half.saved_syn(), Some(PeerSyn::of(&syn)));
+    ///
+    /// let keys = CookieKeys::new([7; 16]);
+    /// # client.on_segment(now, &keys.syn_ack(now, LISTENER, &syn, &config).unwrap(), 0);
+    /// # let packet = drain(&mut client, now).remove(0);
+    /// # let ack = Segment::parse(&packet).unwrap();
+    /// let from_cookie = keys.check(now, LISTENER, &ack, &config).unwrap();
+    /// assert_eq!(from_cookie.saved_syn(), None);
+    /// ```
     pub fn saved_syn(&self) -> Option<PeerSyn> {
         (!self.from_cookie).then_some(self.peer)
     }
 
     /// Octets of SYN text that the record keeps.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let text = Segment { payload: b"hello", ..syn };
+    /// let half = HalfOpen::on_syn(now, LISTENER, &text, 1460, &config);
+    /// assert_eq!(half.early_len(), 5);
+    ///
+    /// // It can be read once the handshake is complete: a forged SYN delivers nothing.
+    /// let mut server = Connection::from_half_open(now, half, 1500, config);
+    /// server.on_segment(now, &last, 0);
+    /// assert_eq!(server.readable(), 5);
+    /// ```
     pub fn early_len(&self) -> usize {
         self.early.as_ref().map_or(0, |e| e.text.len())
     }
@@ -162,6 +294,19 @@ impl HalfOpen {
     }
 
     /// The SYN-ACK. It offers what both sides can (RFC 7323 2.2 and 3.2; RFC 2018 2).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let answer = half.syn_ack(now, &config);
+    /// assert_eq!(answer.flags, Flags::SYN | Flags::ACK);
+    /// assert_eq!((answer.options.mss, answer.options.window_scale), (Some(1460), Some(7)));
+    ///
+    /// // What the peer did not offer, it is not offered.
+    /// let options = Options { window_scale: None, ..syn.options };
+    /// let half = HalfOpen::on_syn(now, LISTENER, &Segment { options, ..syn }, 0, &config);
+    /// assert_eq!(half.syn_ack(now, &config).options.window_scale, None);
+    /// ```
     pub fn syn_ack(&self, now: Instant, config: &TcpConfig) -> Segment<'static> {
         let mut options = Options {
             // MUST-14, SHLD-5
@@ -177,6 +322,16 @@ impl HalfOpen {
     }
 
     /// An ACK that states what we expect.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let elsewhere = Segment { seq: last.seq + 100_000, ..last };
+    /// let verdict = half.on_segment(now, &elsewhere, &config);
+    /// assert_eq!(verdict, HalfOpenVerdict::Ack(DropReason::OutOfWindow));
+    /// let answer = half.ack(now, &config);
+    /// assert_eq!((answer.flags, answer.seq, answer.ack), (Flags::ACK, half.isn + 1, half.irs + 1));
+    /// ```
     pub fn ack(&self, now: Instant, config: &TcpConfig) -> Segment<'static> {
         let timestamps = self.timestamps(config);
         let options = Options { timestamps: timestamps.to_send(now), ..Options::default() };
@@ -186,6 +341,16 @@ impl HalfOpen {
     }
 
     /// The reset of an application that wants the connection no more (RFC 9293 3.10.5).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// // The application has looked at the request, and does not want it.
+    /// let answer = half.reset();
+    /// assert_eq!((answer.flags, answer.ack), (Flags::RST | Flags::ACK, syn.seq + 1));
+    /// client.on_segment(now, &answer, 0);
+    /// assert_eq!(client.end(), Some(End::Refused));
+    /// ```
     pub fn reset(&self) -> Segment<'static> {
         self.segment(self.isn + 1, Flags::RST | Flags::ACK, 0, Options::default())
     }
@@ -274,6 +439,25 @@ impl HalfOpen {
     }
 
     /// The last ACK has come, and the application's queue had no room for it.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let rules = Backlog {
+    ///     syn_backlog: 128,
+    ///     proven_backlog: 16,
+    ///     syn_cookies: SynCookies::WhenFull,
+    ///     abort_on_overflow: false,
+    /// };
+    /// assert_eq!(half.on_segment(now, &last, &config), HalfOpenVerdict::Establish);
+    /// if rules.on_last_ack(false) == Completion::Drop {
+    ///     half.on_overflow();
+    /// }
+    /// // The SYN-ACK goes again; with its ACK, or with text, the peer comes back.
+    /// now = half.deadline();
+    /// assert_eq!(half.on_timeout(now, 5, &config), HalfOpenTimeout::SynAck);
+    /// assert_eq!(half.on_segment(now, &last, &config), HalfOpenVerdict::Establish);
+    /// ```
     pub fn on_overflow(&mut self) {
         self.acked = true;
     }
@@ -286,6 +470,19 @@ impl HalfOpen {
     /// A deferred record that was acknowledged says nothing until the last deadline of its time;
     /// then one more SYN-ACK gives the peer the chance to complete the handshake without text, as
     /// on Linux.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let second = Duration::from_secs(1);
+    /// let config = TcpConfig { defer_accept: Some(3 * second), ..TcpConfig::default() };
+    /// let verdict = half.on_segment(now, &last, &config);
+    /// assert_eq!(verdict, HalfOpenVerdict::Ignore(DropReason::Deferred)); // no text yet
+    ///
+    /// assert_eq!(half.on_timeout(now + second, 5, &config), HalfOpenTimeout::Wait);
+    /// assert_eq!(half.on_timeout(now + 3 * second, 5, &config), HalfOpenTimeout::SynAck);
+    /// assert_eq!(half.on_segment(now + 3 * second, &last, &config), HalfOpenVerdict::Establish);
+    /// ```
     pub fn on_timeout(
         &mut self,
         now: Instant,

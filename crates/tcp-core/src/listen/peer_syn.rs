@@ -4,6 +4,15 @@
 use crate::wire::{Options, Segment, Timestamps};
 
 /// What the peer's SYN said.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+#[doc = include_str!("../../doc/half_open.rs")]
+/// let said = PeerSyn::of(&syn);
+/// assert_eq!((said.mss, said.window_scale, said.sack), (Some(1460), Some(7), true));
+/// assert_eq!(said.timestamp, Some(30)); // milliseconds of the peer's clock
+/// assert_eq!(said.window, 65_535);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct PeerSyn {
     /// Its MSS option.

@@ -51,6 +51,21 @@ pub(crate) struct Probe {
 }
 
 /// How the probes of a connection fared.
+///
+/// ```
+#[doc = include_str!("../../../doc/established.rs")]
+/// # let mut config = TcpConfig::default();
+/// # config.path_mtu.probing = MtuProbing::Always;
+/// # config.receive_buffer.initial = 1 << 20;
+/// # let (mut client, mut server) = pair(config);
+/// // With `MtuProbing::Always` a connection begins small, and looks for what the path carries.
+/// assert_eq!(client.path_mtu().mtu, 1024 + 40);
+/// client.write(now, &[7; 200_000]).unwrap();
+/// exchange(now, &mut client, &mut server);
+/// let info = client.info();
+/// assert!(info.path_mtu > 1400);
+/// assert_eq!((info.mtu_probes.sent, info.mtu_probes.acked, info.mtu_probes.lost), (4, 4, 0));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ProbeTally {
     /// Probes sent.

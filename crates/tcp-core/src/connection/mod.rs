@@ -44,7 +44,7 @@ pub use events::Events;
 pub use icmp::IcmpVerdict;
 pub use info::{Info, ProbeTally, RecoveryState};
 pub use ledger::{Happening, Limit, Limited, Stats};
-pub use opening::OpenParams;
+pub use opening::{Negotiated, OpenParams};
 pub use path_mtu::PathMtuInfo;
 pub use phase::State;
 pub use plan::SendReason;
@@ -219,27 +219,6 @@ pub struct Connection {
     segments_in: u64,
     segments_out: u64,
     ledger: Option<Box<Ledger>>,
-}
-
-/// What the two SYNs agreed on.
-///
-/// ```
-#[doc = include_str!("../../doc/established.rs")]
-/// let all = Negotiated { sack: true, timestamps: true, window_scaling: true };
-/// assert_eq!(client.info().negotiated, all);
-///
-/// // One end without SACK is enough.
-/// let (client, server) = pair(TcpConfig { sack: false, ..TcpConfig::default() });
-/// assert_eq!(server.info().negotiated, Negotiated { sack: false, ..all });
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub struct Negotiated {
-    /// Selective acknowledgement (RFC 2018).
-    pub sack: bool,
-    /// Timestamps (RFC 7323).
-    pub timestamps: bool,
-    /// Window scaling (RFC 7323).
-    pub window_scaling: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

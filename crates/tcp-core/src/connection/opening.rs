@@ -3,7 +3,7 @@
 
 use alloc::sync::Arc;
 
-use super::{Connection, Events, Negotiated, Owed, Phase, Teardown, Verdict};
+use super::{Connection, Events, Owed, Phase, Teardown, Verdict};
 use crate::config::TcpConfig;
 use crate::congestion::Congestion;
 use crate::error::{DropReason, End};
@@ -44,6 +44,27 @@ pub struct OpenParams {
     pub timestamp_offset: u32,
     /// Path MTU towards the peer, in octets.
     pub mtu: u32,
+}
+
+/// What the two SYNs agreed on.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// let all = Negotiated { sack: true, timestamps: true, window_scaling: true };
+/// assert_eq!(client.info().negotiated, all);
+///
+/// // One end without SACK is enough.
+/// let (client, server) = pair(TcpConfig { sack: false, ..TcpConfig::default() });
+/// assert_eq!(server.info().negotiated, Negotiated { sack: false, ..all });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub struct Negotiated {
+    /// Selective acknowledgement (RFC 2018).
+    pub sack: bool,
+    /// Timestamps (RFC 7323).
+    pub timestamps: bool,
+    /// Window scaling (RFC 7323).
+    pub window_scaling: bool,
 }
 
 /// What a completed passive handshake has agreed on.

@@ -1,16 +1,14 @@
 //! A SYN was received and answered: what next? SYN-RECEIVED of a passive open as a record of
-//! about 100 octets (RFC 9293 3.10.7.2 and 3.10.7.4; RFC 5961 for its resets and SYNs). How many
-//! there may be says `backlog`.
+//! about 100 octets, and its deadlines (RFC 9293 3.10.7.2). What it says is in `answers`, what a segment
+//! means for it in `arrives`; how many there may be says `backlog`.
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::{PeerSyn, defer};
 use crate::config::TcpConfig;
-use crate::connection::{OpenParams, advertised_mss};
-use crate::error::DropReason;
-use crate::receive::TimestampState;
-use crate::wire::{Flags, Options, Segment};
+use crate::connection::OpenParams;
+use crate::wire::{Flags, Segment};
 use crate::{Instant, SeqNum, Tuple};
 
 /// A connection request that we have answered, until its last ACK.
@@ -59,13 +57,13 @@ pub struct HalfOpen {
     pub peer: PeerSyn,
     pub(crate) timestamp_offset: u32,
     pub(super) window: u16,
-    mtu: u16,
+    pub(super) mtu: u16,
     /// Deadlines that have passed.
     timeouts: u8,
     /// The SYN-ACK went out more than once.
     pub(super) resent: bool,
     /// The last ACK has come and was turned away, for want of text or of room.
-    acked: bool,
+    pub(super) acked: bool,
     /// Made from a cookie: nobody knows when the SYN-ACK was sent.
     pub(super) from_cookie: bool,
     pub(super) sent_at: Instant,
@@ -80,41 +78,6 @@ pub struct HalfOpen {
 pub(super) struct Early {
     pub(super) text: Box<[u8]>,
     pub(super) fin: bool,
-}
-
-/// What a segment means for a half-open record.
-///
-/// ```
-#[doc = include_str!("../../doc/established.rs")]
-#[doc = include_str!("../../doc/half_open.rs")]
-/// use HalfOpenVerdict as V;
-///
-/// assert_eq!(half.on_segment(now, &syn, &config), V::SynAck); // again
-/// let elsewhere = Segment { seq: last.seq + 100_000, ..last };
-/// assert_eq!(half.on_segment(now, &elsewhere, &config), V::Ack(DropReason::OutOfWindow));
-/// let no_ack = Segment { flags: Flags::PSH, ..last };
-/// assert_eq!(half.on_segment(now, &no_ack, &config), V::Ignore(DropReason::NoAck));
-/// let wrong = Segment { ack: last.ack + 1, ..last };
-/// assert_eq!(half.on_segment(now, &wrong, &config), V::Reset(DropReason::BadAck));
-/// let reset = Segment { flags: Flags::RST, ..last };
-/// assert_eq!(half.on_segment(now, &reset, &config), V::Remove);
-/// assert_eq!(half.on_segment(now, &last, &config), V::Establish);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum HalfOpenVerdict {
-    /// Drop it.
-    Ignore(DropReason),
-    /// A repeated SYN: send the SYN-ACK again.
-    SynAck,
-    /// Send [`HalfOpen::ack`].
-    Ack(DropReason),
-    /// Answer with [`reset::reply_to`](crate::reset::reply_to); the record stays.
-    Reset(DropReason),
-    /// The peer has given up: remove the record (MUST-11, back to LISTEN).
-    Remove,
-    /// The handshake is complete: make a [`Connection`](crate::Connection) and give it this
-    /// segment.
-    Establish,
 }
 
 /// What a record does at its deadline.
@@ -291,175 +254,6 @@ impl HalfOpen {
 
     pub(crate) fn window_edge(&self) -> SeqNum {
         self.irs + 1 + u32::from(self.window)
-    }
-
-    /// The SYN-ACK. It offers what both sides can (RFC 7323 2.2 and 3.2; RFC 2018 2).
-    ///
-    /// ```
-    #[doc = include_str!("../../doc/established.rs")]
-    #[doc = include_str!("../../doc/half_open.rs")]
-    /// let answer = half.syn_ack(now, &config);
-    /// assert_eq!(answer.flags, Flags::SYN | Flags::ACK);
-    /// assert_eq!((answer.options.mss, answer.options.window_scale), (Some(1460), Some(7)));
-    ///
-    /// // What the peer did not offer, it is not offered.
-    /// let options = Options { window_scale: None, ..syn.options };
-    /// let half = HalfOpen::on_syn(now, LISTENER, &Segment { options, ..syn }, 0, &config);
-    /// assert_eq!(half.syn_ack(now, &config).options.window_scale, None);
-    /// ```
-    pub fn syn_ack(&self, now: Instant, config: &TcpConfig) -> Segment<'static> {
-        let mut options = Options {
-            // MUST-14, SHLD-5
-            mss: Some(advertised_mss(u32::from(self.mtu), &self.tuple)),
-            sack_permitted: config.sack && self.peer.sack,
-            ..Options::default()
-        };
-        if config.window_scaling && self.peer.window_scale.is_some() {
-            options.window_scale = Some(config.window_scale());
-        }
-        options.timestamps = self.timestamps(config).to_send(now);
-        self.segment(self.isn, Flags::SYN | Flags::ACK, self.window, options)
-    }
-
-    /// An ACK that states what we expect.
-    ///
-    /// ```
-    #[doc = include_str!("../../doc/established.rs")]
-    #[doc = include_str!("../../doc/half_open.rs")]
-    /// let elsewhere = Segment { seq: last.seq + 100_000, ..last };
-    /// let verdict = half.on_segment(now, &elsewhere, &config);
-    /// assert_eq!(verdict, HalfOpenVerdict::Ack(DropReason::OutOfWindow));
-    /// let answer = half.ack(now, &config);
-    /// assert_eq!((answer.flags, answer.seq, answer.ack), (Flags::ACK, half.isn + 1, half.irs + 1));
-    /// ```
-    pub fn ack(&self, now: Instant, config: &TcpConfig) -> Segment<'static> {
-        let timestamps = self.timestamps(config);
-        let options = Options { timestamps: timestamps.to_send(now), ..Options::default() };
-        let scaled = config.window_scaling && self.peer.window_scale.is_some();
-        let shift = if scaled { config.window_scale() } else { 0 };
-        self.segment(self.isn + 1, Flags::ACK, self.window >> shift, options)
-    }
-
-    /// The reset of an application that wants the connection no more (RFC 9293 3.10.5).
-    ///
-    /// ```
-    #[doc = include_str!("../../doc/established.rs")]
-    #[doc = include_str!("../../doc/half_open.rs")]
-    /// // The application has looked at the request, and does not want it.
-    /// let answer = half.reset();
-    /// assert_eq!((answer.flags, answer.ack), (Flags::RST | Flags::ACK, syn.seq + 1));
-    /// client.on_segment(now, &answer, 0);
-    /// assert_eq!(client.end(), Some(End::Refused));
-    /// ```
-    pub fn reset(&self) -> Segment<'static> {
-        self.segment(self.isn + 1, Flags::RST | Flags::ACK, 0, Options::default())
-    }
-
-    fn segment(
-        &self,
-        seq: SeqNum,
-        flags: Flags,
-        window: u16,
-        options: Options<'static>,
-    ) -> Segment<'static> {
-        Segment {
-            src_port: self.tuple.local.port,
-            dst_port: self.tuple.remote.port,
-            seq,
-            ack: self.irs + 1,
-            flags,
-            window,
-            urgent: 0,
-            options,
-            payload: &[],
-        }
-    }
-
-    fn timestamps(&self, config: &TcpConfig) -> TimestampState {
-        TimestampState {
-            enabled: config.timestamps && self.peer.timestamp.is_some(),
-            offset: self.timestamp_offset,
-            recent: self.peer.timestamp.unwrap_or(0),
-            recent_at: self.sent_at,
-        }
-    }
-
-    /// A segment for this record (RFC 9293 3.10.7.4 for SYN-RECEIVED after a passive open).
-    pub fn on_segment(
-        &mut self,
-        now: Instant,
-        seg: &Segment<'_>,
-        config: &TcpConfig,
-    ) -> HalfOpenVerdict {
-        use HalfOpenVerdict as V;
-        let reset = seg.flags.contains(Flags::RST);
-        let (nxt, wnd) = (self.irs + 1, u32::from(self.window).max(1));
-        if !reset && self.timestamps(config).rejects(now, seg.options.timestamps) {
-            return V::Ack(DropReason::Paws);
-        }
-        let syn = seg.flags.contains(Flags::SYN);
-        if syn && !reset && !seg.flags.contains(Flags::ACK) && seg.seq == self.irs {
-            // MUST-41: a repeated SYN never makes a second record.
-            self.resent = true;
-            return V::SynAck;
-        }
-        let end = seg.seq + seg.seq_len().max(1) - 1;
-        if !(seg.seq.within(nxt, wnd) || end.within(nxt, wnd)) {
-            return if reset {
-                V::Ignore(DropReason::OutOfWindow)
-            } else {
-                V::Ack(DropReason::OutOfWindow)
-            };
-        }
-        if reset {
-            // RFC 5961 3.2
-            return if seg.seq == nxt { V::Remove } else { V::Ack(DropReason::ResetNotExact) };
-        }
-        if syn {
-            // RFC 5961 4.2
-            return V::Ack(DropReason::UnexpectedSyn);
-        }
-        if !seg.flags.contains(Flags::ACK) {
-            return V::Ignore(DropReason::NoAck);
-        }
-        if seg.ack != self.isn + 1 {
-            return V::Reset(DropReason::BadAck);
-        }
-        if self.is_deferred(seg, config) {
-            self.acked = true;
-            return V::Ignore(DropReason::Deferred);
-        }
-        V::Establish
-    }
-
-    /// `TCP_DEFER_ACCEPT`: an ACK without text does not complete the handshake yet.
-    fn is_deferred(&self, seg: &Segment<'_>, config: &TcpConfig) -> bool {
-        let bare = seg.payload.is_empty() && !seg.flags.contains(Flags::FIN);
-        bare && self.early.is_none() && self.timeouts() < defer::deadlines(config)
-    }
-
-    /// The last ACK has come, and the application's queue had no room for it.
-    ///
-    /// ```
-    #[doc = include_str!("../../doc/established.rs")]
-    #[doc = include_str!("../../doc/half_open.rs")]
-    /// let rules = Backlog {
-    ///     syn_backlog: 128,
-    ///     proven_backlog: 16,
-    ///     syn_cookies: SynCookies::WhenFull,
-    ///     abort_on_overflow: false,
-    /// };
-    /// assert_eq!(half.on_segment(now, &last, &config), HalfOpenVerdict::Establish);
-    /// if rules.on_last_ack(false) == Completion::Drop {
-    ///     half.on_overflow();
-    /// }
-    /// // The SYN-ACK goes again; with its ACK, or with text, the peer comes back.
-    /// now = half.deadline();
-    /// assert_eq!(half.on_timeout(now, 5, &config), HalfOpenTimeout::SynAck);
-    /// assert_eq!(half.on_segment(now, &last, &config), HalfOpenVerdict::Establish);
-    /// ```
-    pub fn on_overflow(&mut self) {
-        self.acked = true;
     }
 
     /// The deadline was reached: after 1, 2, 4, 8, 16 s the SYN-ACK goes again, and with the

@@ -3,9 +3,8 @@
 
 use core::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Connection, End, Events, Happening, Owed, Phase, Reader, State, Timer, Verdict};
+use super::{Connection, End, Events, Happening, Owed, Phase, Reader, State, Verdict};
 use crate::error::DropReason;
-use crate::time_wait::{TimeWait, TimeWaitVerdict};
 use crate::wire::{Flags, SackBlock, Segment};
 use crate::{Instant, SeqNum};
 
@@ -21,6 +20,22 @@ struct InWindow<'a, 's> {
 impl Connection {
     /// A segment for this connection arrived; its checksum is verified. `segment_size` is the
     /// size of the pieces that the device merged, or 0 (receive offload).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// let packet = drain(&mut client, now).remove(0);
+    /// let segment = Segment::parse(&packet).unwrap();
+    ///
+    /// assert_eq!(server.on_segment(now, &segment, 0), Verdict::Accepted);
+    /// assert_eq!(server.readable(), 5);
+    ///
+    /// // The network has made a copy. It changes nothing, and is answered by an ACK.
+    /// assert_eq!(server.on_segment(now, &segment, 0), Verdict::Dropped(DropReason::OutOfWindow));
+    /// assert_eq!(server.readable(), 5);
+    /// let answer = drain(&mut server, now).remove(0);
+    /// assert_eq!(Segment::parse(&answer).unwrap().ack, segment.seq + 5);
+    /// ```
     pub fn on_segment(&mut self, now: Instant, seg: &Segment<'_>, segment_size: u16) -> Verdict {
         let verdict = match self.phase {
             Phase::SynSent => self.arrives_syn_sent(now, seg),
@@ -380,55 +395,6 @@ impl Connection {
         self.phase = Phase::Synchronized(t);
         self.notify(Events::READABLE);
         self.take_step(now, step);
-    }
-
-    fn arrives_time_wait(&mut self, now: Instant, seg: &Segment<'_>) -> Verdict {
-        let Some(mut record) = self.time_wait(now) else {
-            return Verdict::Dropped(DropReason::Ended);
-        };
-        match record.on_segment(now, seg, &self.config) {
-            TimeWaitVerdict::Ignore => Verdict::Dropped(DropReason::OutOfWindow),
-            TimeWaitVerdict::Ack => {
-                self.rcv.ack.now();
-                self.rcv.timestamps.recent = record.ts_recent;
-                self.timers.set(Timer::TimeWait, record.expires);
-                Verdict::Accepted
-            }
-            // A connection that holds its own TIME-WAIT can't become another one.
-            TimeWaitVerdict::NewConnection(_) => Verdict::Dropped(DropReason::UnexpectedSyn),
-            TimeWaitVerdict::Over => {
-                self.finish(End::Closed);
-                Verdict::Accepted
-            }
-        }
-    }
-
-    /// The record that holds the quiet time, once the connection is in TIME-WAIT; the caller may
-    /// keep it instead of the connection.
-    pub fn time_wait(&self, now: Instant) -> Option<TimeWait> {
-        if self.state() != State::TimeWait {
-            return None;
-        }
-        let expires = self.timers.at(Timer::TimeWait).unwrap_or(now);
-        Some(TimeWait {
-            tuple: self.tuple,
-            snd_nxt: self.snd.nxt,
-            rcv_nxt: self.rcv.nxt,
-            window: (self.rcv.window() >> self.rcv.shift).min(0xffff) as u16,
-            timestamps: self.rcv.timestamps.enabled,
-            timestamp_offset: self.rcv.timestamps.offset,
-            ts_recent: self.rcv.timestamps.recent,
-            ts_recent_ms: self.rcv.timestamps.recent_at.as_millis() as u32,
-            expires,
-        })
-    }
-
-    /// In TIME-WAIT: gives the record away and ends, so that only the record is left to keep.
-    /// What the application has not read stays readable.
-    pub fn hand_over_time_wait(&mut self, now: Instant) -> Option<TimeWait> {
-        let record = self.time_wait(now)?;
-        self.finish(End::Closed);
-        Some(record)
     }
 }
 

@@ -20,6 +20,25 @@ impl Connection {
     /// * the text at a sequence number is always the same, as a function of its number;
     /// * what ICMP or a search has found out about the path does not expire, if times are left out;
     /// * the application sees every event, and does not look at counters.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// use std::hash::{DefaultHasher, Hasher};
+    ///
+    /// let form = |c: &Connection, now: Instant| {
+    ///     let mut h = DefaultHasher::new();
+    ///     c.canonical(Some(now), &mut h);
+    ///     h.finish()
+    /// };
+    /// let mut other = client.clone();
+    /// assert_eq!(form(&other, now), form(&client, now));
+    ///
+    /// // What is only history makes no difference; text to send does.
+    /// other.take_events();
+    /// assert_eq!(form(&other, now), form(&client, now));
+    /// other.write(now, b"hello").unwrap();
+    /// assert_ne!(form(&other, now), form(&client, now));
+    /// ```
     pub fn canonical<H: Hasher>(&self, now: Option<Instant>, h: &mut H) {
         // Without `..`: a new field has to be thought about.
         let Connection {
@@ -73,6 +92,12 @@ impl Connection {
     }
 
     /// ISS and IRS: which incarnation this is. IRS is zero in SYN-SENT.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(client.initial_numbers(), (SeqNum(1000), SeqNum(5000)));
+    /// assert_eq!(server.initial_numbers(), (SeqNum(5000), SeqNum(1000)));
+    /// ```
     pub fn initial_numbers(&self) -> (SeqNum, SeqNum) {
         (self.snd.iss, self.rcv.irs)
     }
@@ -127,6 +152,24 @@ impl ReceiveSpace {
 
 impl TimeWait {
     /// As [`Connection::canonical`].
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// use std::hash::{DefaultHasher, Hasher};
+    ///
+    /// # client.close(now);
+    /// # exchange(now, &mut client, &mut server);
+    /// # server.close(now);
+    /// # exchange(now, &mut client, &mut server);
+    /// let record = client.time_wait(now).unwrap();
+    /// let form = |now: Option<Instant>| {
+    ///     let mut h = DefaultHasher::new();
+    ///     record.canonical(now, &mut h);
+    ///     h.finish()
+    /// };
+    /// let later = now + Duration::from_secs(1);
+    /// assert_ne!(form(Some(now)), form(Some(later))); // less time is left
+    /// ```
     pub fn canonical<H: Hasher>(&self, now: Option<Instant>, h: &mut H) {
         let left = now.map(|now| self.expires.since(now));
         (self.snd_nxt, self.rcv_nxt, self.window, left).hash(h);

@@ -13,6 +13,20 @@ pub use crate::recovery::State as RecoveryState;
 
 /// A snapshot of one connection. Lengths are octets; in brackets what Linux's `tcp_info` calls it
 /// (Linux counts segments where this counts octets).
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// client.write(now, &[7; 20_000]).unwrap();
+/// drain(&mut client, now);
+/// let info = client.info();
+/// assert_eq!((info.state, info.congestion), (State::Established, "cubic"));
+/// assert_eq!(info.rtt, Duration::from_millis(20)); // from the handshake
+/// assert_eq!(info.send_mss, 1500 - 20 - 20 - 12); // less IP, TCP and timestamps
+/// assert_eq!(info.congestion_window, 10 * info.send_mss);
+/// assert_eq!((info.send_queue, info.not_sent), (20_000, 20_000 - 14_480));
+/// assert_eq!((info.in_flight, info.lost, info.recovery), (14_480, 0, RecoveryState::Open));
+/// assert_eq!(info.mtu_probes, ProbeTally::default());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Info {
     /// Both endpoints.
@@ -108,12 +122,32 @@ pub struct Info {
 impl Connection {
     /// A snapshot as of the last time that a segment came or went; see
     /// [`info_at`](Self::info_at).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let info = client.info();
+    /// assert_eq!(info.age, Duration::from_millis(20)); // the SYN-ACK came, the ACK went
+    /// assert_eq!(info.path_mtu, 1500);
+    /// assert_eq!((info.stats.segments_in, info.stats.segments_out), (1, 2));
+    /// ```
     pub fn info(&self) -> Info {
         self.info_at(self.last_sent.max(self.last_received))
     }
 
     /// A snapshot for tables and traces, with all spans of time counted up to `now`. Its cost
     /// does not depend on how much is in flight or buffered.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// now += Duration::from_secs(5);
+    ///
+    /// let info = client.info_at(now);
+    /// assert_eq!(info.age, Duration::from_millis(5030));
+    /// assert_eq!(info.since_text_sent, Some(Duration::from_secs(5)));
+    /// assert_eq!(info.since_text_received, None);
+    /// ```
     pub fn info_at(&self, now: Instant) -> Info {
         let (rtt, rto) = (self.recovery.rtt(), self.recovery.rto());
         let ledger = self.ledger.as_deref();

@@ -11,6 +11,20 @@ use crate::recovery::RateSample;
 use crate::send::Hold;
 
 /// Counters of one connection.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// client.write(now, b"hello").unwrap();
+/// drop(drain(&mut client, now)); // lost
+/// now = client.poll_timeout().unwrap().at;
+/// client.on_timeout(now);
+/// exchange(now, &mut client, &mut server);
+///
+/// let stats = client.info().stats;
+/// assert_eq!((stats.octets_sent, stats.octets_acked), (10, 0)); // the ACK is delayed
+/// assert_eq!((stats.octets_retransmitted, stats.timeouts), (5, 1));
+/// assert_eq!(server.info().stats.octets_in, 5);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Stats {
     /// Segments received and accepted; of a packet that the device merged, each.
@@ -51,6 +65,18 @@ pub struct Stats {
 
 crate::labels! {
     /// Something worth counting in a whole stack, which only the connection sees.
+    ///
+    /// ```
+    /// use tcp_core::connection::Happening;
+    ///
+    /// let what = Happening::Timeout;
+    /// assert_eq!((what.name(), what.nstat()), ("Timeout", "TcpExtTCPTimeouts"));
+    /// assert_eq!(what.meaning(), "A retransmission time-out.");
+    ///
+    /// // Linux has no counter for every one of them.
+    /// assert_eq!(Happening::SynRetransmission.nstat(), "StackSynRetransmission");
+    /// assert_eq!(Happening::ALL.len(), Happening::COUNT);
+    /// ```
     pub enum Happening, "Stack" {
         /// A retransmission time-out.
         Timeout => "TcpExtTCPTimeouts",
@@ -86,6 +112,18 @@ crate::labels! {
 }
 
 /// What keeps a sender from having more acknowledged than it has (Linux: `tcp_chrono`).
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// let limit = |c: &Connection| c.info().limited.now;
+/// assert_eq!(limit(&client), Limit::Idle);
+/// client.write(now, b"hello").unwrap();
+/// drain(&mut client, now);
+/// assert_eq!(limit(&client), Limit::Network);
+/// client.write(now, &[7; 100_000]).unwrap();
+/// drain(&mut client, now);
+/// assert_eq!(limit(&client), Limit::CongestionWindow);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u8)]
 pub enum Limit {
@@ -105,6 +143,21 @@ pub enum Limit {
 const LIMITS: usize = Limit::SendBuffer as usize + 1;
 
 /// How long which limit held, since the connection began.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// // Ten segments go at once; then the congestion window waits for a round trip.
+/// client.write(now, &[7; 20_000]).unwrap();
+/// let flight = drain(&mut client, now);
+/// now += Duration::from_millis(20);
+/// deliver(&mut server, now, &flight);
+/// deliver(&mut client, now, &drain(&mut server, now));
+/// exchange(now, &mut client, &mut server);
+///
+/// let limited = client.info_at(now).limited;
+/// assert_eq!(limited.congestion_window, Duration::from_millis(20));
+/// assert_eq!((limited.busy, limited.receive_window), (limited.congestion_window, Duration::ZERO));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Limited {
     /// Text was outstanding, whatever limited it; the sum of the following and of waiting for the
@@ -181,6 +234,19 @@ impl Connection {
     }
 
     /// Hands out what has happened since the last call, with how often.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// drop(drain(&mut client, now)); // lost
+    /// now = client.poll_timeout().unwrap().at;
+    /// client.on_timeout(now);
+    /// drain(&mut client, now);
+    ///
+    /// let mut told = Vec::new();
+    /// client.take_happenings(&mut |what, times| told.push((what, times)));
+    /// assert_eq!(told, [(Happening::Timeout, 1), (Happening::SlowStartRetransmission, 1)]);
+    /// ```
     #[inline]
     pub fn take_happenings(&mut self, out: &mut dyn FnMut(Happening, u32)) {
         if core::mem::take(&mut self.noted)

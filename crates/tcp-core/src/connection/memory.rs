@@ -28,12 +28,38 @@ const CHUNKS_OF_A_REFERENCE: usize = 2;
 impl Connection {
     /// From now on the buffers are charged to `memory`, and grow by its leave. Without this a
     /// connection is limited by its own buffer limits only.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let memory = Memory::new(MemoryLimits::at_most(1 << 20));
+    /// client.join_memory(&memory);
+    /// server.join_memory(&memory);
+    /// client.write(now, &[7; 10_000]).unwrap();
+    /// assert_eq!(memory.info().holders, 2);
+    /// assert_eq!(memory.info().charged, client.memory() + server.memory());
+    ///
+    /// drop(client);
+    /// assert_eq!(memory.info().charged, server.memory());
+    /// ```
     pub fn join_memory(&mut self, memory: &Arc<Memory>) {
         self.account.join(memory);
         self.settle_memory();
     }
 
     /// Octets of memory that buffers, the table of out-of-order ranges and the scoreboard hold.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, &[7; 10_000]).unwrap();
+    /// assert!(client.memory() >= 10_000);
+    ///
+    /// // A second of quiet after the last of it was acknowledged, nothing is held.
+    /// exchange(now, &mut client, &mut server);
+    /// while let Some(deadline) = client.poll_timeout() {
+    ///     client.on_timeout(deadline.at);
+    /// }
+    /// assert_eq!(client.memory(), 0);
+    /// ```
     pub fn memory(&self) -> usize {
         self.rcv.buffer.memory() + self.sending_memory()
     }
@@ -43,18 +69,53 @@ impl Connection {
     }
 
     /// Whether a writer found no memory, and waits for [`offer_memory`](Self::offer_memory).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let memory = Memory::new(MemoryLimits::at_most(32 << 10));
+    /// client.join_memory(&memory);
+    /// // 32 KiB are all that the stack has.
+    /// let n = client.write(now, &[7; 100_000]).unwrap();
+    /// assert!(n < 32 << 10);
+    /// assert!(!client.awaits_memory());
+    /// assert_eq!(client.write(now, &[7; 1]), Err(UserError::WouldBlock));
+    /// assert!(client.awaits_memory());
+    /// ```
     #[inline]
     pub fn awaits_memory(&self) -> bool {
         self.awaits_memory
     }
 
     /// Whether somebody else waits for memory, so that freeing some is worth telling the stack.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let memory = Memory::new(MemoryLimits::at_most(32 << 10));
+    /// client.join_memory(&memory);
+    /// assert!(!client.memory_is_awaited());
+    /// memory.set_awaited(true); // by a stack that has found a writer waiting
+    /// assert!(client.memory_is_awaited());
+    /// ```
     #[inline]
     pub fn memory_is_awaited(&self) -> bool {
         self.account.is_awaited()
     }
 
     /// A task waits until it can write: notes if that is for want of memory. Returns whether it is.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let memory = Memory::new(MemoryLimits::at_most(32 << 10));
+    /// client.join_memory(&memory);
+    /// client.write(now, &[7; 100_000]).unwrap();
+    /// assert!(client.note_waiting_writer()); // for want of memory
+    /// assert!(client.awaits_memory());
+    ///
+    /// // Who has a full send buffer waits for the peer instead.
+    /// server.set_options(now, |o| o.send_buffer = Some(4096));
+    /// server.write(now, &[7; 4096]).unwrap();
+    /// assert!(!server.note_waiting_writer());
+    /// ```
     pub fn note_waiting_writer(&mut self) -> bool {
         self.awaits_memory |= self.has_room() && !self.may_grow();
         self.awaits_memory
@@ -62,6 +123,21 @@ impl Connection {
 
     /// Memory has come free: a waiting writer is told, if there is some for it. Returns whether it
     /// still waits.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let memory = Memory::new(MemoryLimits::at_most(32 << 10));
+    /// client.join_memory(&memory);
+    /// client.write(now, &[7; 100_000]).unwrap();
+    /// client.note_waiting_writer();
+    /// assert!(client.offer_memory()); // still nothing
+    ///
+    /// // The peer has acknowledged, and what it holds is free again.
+    /// exchange(now, &mut client, &mut server);
+    /// # client.take_events();
+    /// assert!(!client.offer_memory());
+    /// assert_eq!(client.take_events(), Events::WRITABLE);
+    /// ```
     pub fn offer_memory(&mut self) -> bool {
         if self.awaits_memory && (!self.has_room() || self.may_grow()) {
             self.awaits_memory = false;
@@ -75,6 +151,25 @@ impl Connection {
     ///
     /// The pruned text may have been reported by SACK. RFC 2018 8 allows to renege, and asks the
     /// sender to send it again after a time-out; Linux prunes likewise.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let memory = Memory::new(MemoryLimits::at_most(32 << 10));
+    /// client.join_memory(&memory);
+    /// server.join_memory(&memory);
+    /// // All was acknowledged; the memory is kept for the next text.
+    /// client.write(now, &[7; 3000]).unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(client.info().send_queue, 0);
+    /// let kept = client.memory();
+    /// assert!(kept > 0);
+    /// assert_eq!(client.relieve(), 0); // there is enough
+    ///
+    /// // Now somebody else needs it.
+    /// server.write(now, &[7; 100_000]).unwrap();
+    /// assert!(memory.level() > Level::Low);
+    /// assert_eq!(client.relieve(), kept);
+    /// ```
     pub fn relieve(&mut self) -> usize {
         self.settle_memory();
         let (before, level) = (self.account.charged(), self.account.level());

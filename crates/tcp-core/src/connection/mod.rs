@@ -5,29 +5,33 @@ mod acknowledges;
 mod arrives;
 #[cfg(feature = "explore")]
 mod canonical;
+mod closing;
+mod events;
 mod icmp;
 mod info;
 mod ledger;
 mod memory;
 mod opening;
+mod options;
 mod path_mtu;
 mod phase;
 mod plan;
+mod reading;
+mod time_wait;
 mod timeouts;
 mod timers;
 mod transmit;
 mod urgent;
-mod user;
+mod writing;
 
 #[cfg(test)]
 mod tests;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::ops::BitOr;
 use core::time::Duration;
 
-use crate::config::{Linger2, SocketOptions, TcpConfig};
+use crate::config::{SocketOptions, TcpConfig};
 use crate::congestion::Congestion;
 use crate::error::{DropReason, End, Unreachable};
 use crate::memory::Account;
@@ -36,10 +40,11 @@ use crate::recovery::{Recovery, RecoveryConfig};
 use crate::send::SendSpace;
 use crate::{Instant, SeqNum, Tuple};
 
+pub use events::Events;
 pub use icmp::IcmpVerdict;
 pub use info::{Info, ProbeTally, RecoveryState};
 pub use ledger::{Happening, Limit, Limited, Stats};
-pub use opening::OpenParams;
+pub use opening::{Negotiated, OpenParams};
 pub use path_mtu::PathMtuInfo;
 pub use phase::State;
 pub use plan::SendReason;
@@ -65,6 +70,105 @@ pub(crate) use timers::Timers;
 /// [`poll_transmit`](Self::poll_transmit) until it returns `None`, then look at
 /// [`poll_timeout`](Self::poll_timeout) and [`take_events`](Self::take_events). Draining late
 /// merges packets; it breaks nothing.
+///
+/// # Example
+///
+/// A connection from the SYN to the end of TIME-WAIT, with a lost packet on the way. There is no clock: time
+/// is what the caller says it is. Packets begin with the TCP header; IP and the checksum are the caller's.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use tcp_core::buffer::Payload;
+/// use tcp_core::config::TcpConfig;
+/// use tcp_core::connection::{Events, Limits, OpenParams, State, Timer, Verdict};
+/// use tcp_core::error::End;
+/// use tcp_core::isn::IsnGenerator;
+/// use tcp_core::listen::{HalfOpen, HalfOpenVerdict};
+/// use tcp_core::wire::Segment;
+/// use tcp_core::{Connection, Endpoint, Instant, Tuple};
+///
+/// /// The drain rule: after any number of calls, everything that the connection wants to send.
+/// fn drain(c: &mut Connection, now: Instant) -> Vec<Vec<u8>> {
+///     let (mut packets, mut text) = (Vec::new(), Payload::new());
+///     while let Some(t) = c.poll_transmit(now, &Limits::default(), &mut text) {
+///         let mut packet = vec![0; t.segment.header_len()];
+///         t.segment.emit_header(&mut packet);
+///         packet.extend(text.drain(..).flatten());
+///         packets.push(packet);
+///     }
+///     packets
+/// }
+///
+/// /// The other direction: packets arrive.
+/// fn deliver(c: &mut Connection, now: Instant, packets: &[Vec<u8>]) {
+///     for packet in packets {
+///         let segment = Segment::parse(packet).unwrap();
+///         assert_eq!(c.on_segment(now, &segment, 0), Verdict::Accepted);
+///     }
+/// }
+///
+/// let mut now = Instant::ZERO;
+/// let config = Arc::new(TcpConfig::default());
+/// let isns = IsnGenerator::new([7; 16]); // 128 random bits, in earnest
+/// let open = |tuple: Tuple| OpenParams {
+///     tuple,
+///     isn: isns.isn(now, &tuple),
+///     timestamp_offset: isns.timestamp_offset(&tuple),
+///     mtu: 1500,
+/// };
+/// let at = |address: &str| Endpoint::from(address.parse::<SocketAddr>().unwrap());
+/// let tuple = Tuple { local: at("10.0.0.1:40000"), remote: at("10.0.0.2:80") };
+///
+/// // The handshake. A passive end is a half-open record until the last ACK has come.
+/// let mut client = Connection::connect(now, open(tuple), config.clone());
+/// let syn = drain(&mut client, now);
+/// let syn = Segment::parse(&syn[0]).unwrap();
+/// let mut half = HalfOpen::on_syn(now, open(tuple.flipped()), &syn, 0, &config);
+/// client.on_segment(now, &half.syn_ack(now, &config), 0);
+/// let ack = drain(&mut client, now);
+/// let last = Segment::parse(&ack[0]).unwrap();
+/// assert_eq!(half.on_segment(now, &last, &config), HalfOpenVerdict::Establish);
+/// let mut server = Connection::from_half_open(now, half, 1500, config);
+/// deliver(&mut server, now, &ack);
+/// assert_eq!((client.state(), server.state()), (State::Established, State::Established));
+/// server.take_events();
+///
+/// // Text, whose packet is lost. Nothing happens until the deadline; then it is sent again.
+/// assert_eq!(client.write(now, b"hello"), Ok(5));
+/// drop(drain(&mut client, now));
+/// let deadline = client.poll_timeout().unwrap();
+/// assert_eq!(deadline.timer, Timer::Retransmit);
+/// now = deadline.at;
+/// client.on_timeout(now);
+/// deliver(&mut server, now, &drain(&mut client, now));
+/// assert_eq!(server.take_events(), Events::READABLE);
+/// let mut text = [0; 16];
+/// assert_eq!(server.read(now, &mut text), Ok(5));
+/// assert_eq!(&text[..5], b"hello");
+///
+/// // The client closes: a FIN, its ACK, and the server reads the end.
+/// client.close(now);
+/// deliver(&mut server, now, &drain(&mut client, now));
+/// deliver(&mut client, now, &drain(&mut server, now));
+/// assert_eq!((client.state(), server.state()), (State::FinWait2, State::CloseWait));
+/// assert_eq!(server.read(now, &mut text), Ok(0));
+///
+/// // The server closes. Its end is over at once, the client's after 2MSL.
+/// server.close(now);
+/// deliver(&mut client, now, &drain(&mut server, now));
+/// deliver(&mut server, now, &drain(&mut client, now));
+/// assert_eq!((client.state(), server.end()), (State::TimeWait, Some(End::Closed)));
+/// let deadline = client.poll_timeout().unwrap();
+/// assert_eq!(deadline.at, now + Duration::from_secs(60));
+/// client.on_timeout(deadline.at);
+/// assert_eq!(client.end(), Some(End::Closed));
+/// ```
+///
+/// The examples of the methods use these two functions; `exchange`, which drains and delivers in both
+/// directions until nobody has anything to say; and `pair`, which makes two connected ends.
 #[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct Connection {
@@ -117,17 +221,6 @@ pub struct Connection {
     ledger: Option<Box<Ledger>>,
 }
 
-/// What the two SYNs agreed on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub struct Negotiated {
-    /// Selective acknowledgement (RFC 2018).
-    pub sack: bool,
-    /// Timestamps (RFC 7323).
-    pub timestamps: bool,
-    /// Window scaling (RFC 7323).
-    pub window_scaling: bool,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Owed {
     Nothing,
@@ -156,6 +249,26 @@ enum Reader {
 }
 
 /// What happened to a segment.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// client.abort();
+/// let reset = drain(&mut client, now).remove(0);
+/// let reset = Segment::parse(&reset).unwrap();
+///
+/// // A reset with a number in the window, but not the next one, is no reset: who sent it is asked.
+/// let blind = Segment { seq: reset.seq + 1, ..reset };
+/// assert_eq!(server.on_segment(now, &blind, 0), Verdict::Dropped(DropReason::ResetNotExact));
+/// assert_eq!(drain(&mut server, now).len(), 1);
+///
+/// assert_eq!(server.on_segment(now, &reset, 0), Verdict::Accepted);
+/// assert_eq!(server.end(), Some(End::Reset));
+///
+/// // What comes later belongs to nobody, and the caller has to say so.
+/// let late = Segment { flags: Flags::ACK, ..reset };
+/// assert_eq!(server.on_segment(now, &late, 0), Verdict::DroppedReset(DropReason::Ended));
+/// assert!(tcp_core::reset::reply_to(&late).is_some());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// It was processed.
@@ -164,55 +277,6 @@ pub enum Verdict {
     Dropped(DropReason),
     /// It was dropped, and the caller must answer with [`reset::reply_to`](crate::reset::reply_to).
     DroppedReset(DropReason),
-}
-
-/// What the application may want to know since the last [`Connection::take_events`]; a set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Events(u16);
-
-impl Events {
-    /// No event.
-    pub const NONE: Events = Events(0);
-    /// Text or the peer's FIN can be read.
-    pub const READABLE: Events = Events(1);
-    /// There is room to write.
-    pub const WRITABLE: Events = Events(2);
-    /// The connection is established.
-    pub const ESTABLISHED: Events = Events(4);
-    /// The connection has ended, in order or not.
-    pub const ENDED: Events = Events(8);
-    /// Delivery is in trouble: R1 was reached (MUST-20, SHLD-9).
-    pub const TROUBLE: Events = Events(16);
-    /// It has entered TIME-WAIT: only [`Connection::time_wait`] is left to run.
-    pub const TIME_WAIT: Events = Events(32);
-    /// A soft error was recorded (MUST-47).
-    pub const SOFT_ERROR: Events = Events(64);
-    /// Our FIN is acknowledged, and so is all that was written before it.
-    pub const DELIVERED: Events = Events(128);
-    /// There is urgent text ahead of what was read, and its end has moved on (MUST-32).
-    pub const URGENT: Events = Events(256);
-
-    /// Whether all of `other` are in the set.
-    pub const fn contains(self, other: Events) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Whether any of `other` is in the set.
-    pub const fn intersects(self, other: Events) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// Whether the set is empty.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-}
-
-impl BitOr for Events {
-    type Output = Events;
-    fn bitor(self, other: Events) -> Events {
-        Events(self.0 | other.0)
-    }
 }
 
 /// RFC 5961 7: bounds the ACKs that a forger can make us send.
@@ -294,16 +358,40 @@ impl Connection {
     }
 
     /// The two endpoints.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(client.tuple().remote.to_string(), "10.0.0.2:80");
+    /// assert_eq!(server.tuple(), client.tuple().flipped());
+    /// ```
     pub fn tuple(&self) -> Tuple {
         self.tuple
     }
 
     /// The state by RFC 9293 3.3.2.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(client.state(), State::Established);
+    /// client.close_write().unwrap();
+    /// assert_eq!(client.state(), State::FinWait1);
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!((client.state(), server.state()), (State::FinWait2, State::CloseWait));
+    /// ```
     pub fn state(&self) -> State {
         self.phase.state()
     }
 
     /// Why it ended, if it has.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(client.end(), None);
+    /// client.abort();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(client.end(), Some(End::Aborted));
+    /// assert_eq!(server.end(), Some(End::Reset));
+    /// ```
     pub fn end(&self) -> Option<End> {
         match self.phase {
             Phase::Ended(e) => Some(e),
@@ -311,23 +399,32 @@ impl Connection {
         }
     }
 
-    /// Takes what happened since the last call.
-    pub fn take_events(&mut self) -> Events {
-        core::mem::take(&mut self.events)
-    }
-
     /// The next deadline, with its name. Call [`on_timeout`](Self::on_timeout) when it is reached.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// drain(&mut client, now);
+    /// let deadline = client.poll_timeout().unwrap();
+    /// assert_eq!(deadline.timer, Timer::Retransmit);
+    /// assert!(deadline.at > now);
+    /// ```
     pub fn poll_timeout(&self) -> Option<Deadline> {
         self.timers.earliest()
     }
 
     /// All deadlines that are set, for tables.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.set_options(now, |o| o.keepalive_on = true);
+    /// client.write(now, b"hello").unwrap();
+    /// drain(&mut client, now);
+    /// let names: Vec<_> = client.deadlines().map(|d| d.timer.name()).collect();
+    /// assert!(names.contains(&"retransmit") && names.contains(&"keepalive"));
+    /// ```
     pub fn deadlines(&self) -> impl Iterator<Item = Deadline> + '_ {
         self.timers.iter()
-    }
-
-    fn notify(&mut self, e: Events) {
-        self.events = self.events | e;
     }
 
     /// Effective payload of a full segment without SACK blocks.
@@ -336,70 +433,11 @@ impl Connection {
         self.snd.mss(ip_header_len(&self.tuple), options)
     }
 
-    /// Ends the connection, keeping what the application can still read.
-    fn finish(&mut self, end: End) {
-        self.phase = Phase::Ended(end);
-        self.timers.cancel_all();
-        self.snd.buffer = crate::buffer::SendBuffer::new();
-        self.recovery.forget();
-        self.rcv.buffer.release_if_empty();
-        self.settle_memory();
-        self.probe = None;
-        if self.owed != Owed::Reset {
-            self.owed = Owed::Nothing;
-        }
-        self.notify(Events::ENDED | Events::READABLE | Events::WRITABLE);
-    }
-
-    /// Ends the connection and owes the peer a reset.
-    fn finish_with_reset(&mut self, end: End) {
-        self.owed = Owed::Reset;
-        self.finish(end);
-    }
-
-    fn enter_time_wait(&mut self, now: Instant) {
-        self.timers.cancel_all();
-        // No timer is left that could do it later.
-        self.release_idle();
-        // MUST-13
-        self.timers.set(Timer::TimeWait, now + self.config.time_wait);
-        self.notify(Events::TIME_WAIT | Events::READABLE | Events::WRITABLE);
-    }
-
-    fn take_step(&mut self, now: Instant, step: Step) {
-        match step {
-            Step::Continue => self.arm_fin_wait2(now),
-            Step::TimeWait => self.enter_time_wait(now),
-            Step::Closed => self.finish(End::Closed),
-        }
-    }
-
-    /// An orphan does not wait for the peer's FIN for ever.
-    fn arm_fin_wait2(&mut self, now: Instant) {
-        if self.state() != State::FinWait2 || self.reader != Reader::Gone {
-            return;
-        }
-        let wait = match self.options().linger2 {
-            Linger2::Never => {
-                self.note(Happening::AbortOnLinger);
-                return self.finish_with_reset(End::Aborted);
-            }
-            Linger2::Seconds(s) if s > 0 => Duration::from_secs(s.min(LINGER2_MAX).into()),
-            Linger2::Stack | Linger2::Seconds(_) => self.config.fin_wait2_timeout,
-        };
-        // A FIN that is lost has to have the time to come again; as Linux.
-        let rto = self.recovery.rto().current();
-        self.timers.set_if_idle(Timer::FinWait2, now + wait.max(rto * 7 / 2));
-    }
-
     /// The sequence number a reset of ours carries: SND.NXT (RFC 9293 3.10.5).
     fn reset_seq(&self) -> SeqNum {
         self.snd.nxt
     }
 }
-
-/// Linux: `TCP_FIN_TIMEOUT_MAX`, in seconds.
-const LINGER2_MAX: u16 = 120;
 
 /// Octets of the timestamps option with its padding.
 pub(crate) const TIMESTAMP_OPTION: u32 = 12;

@@ -3,7 +3,7 @@
 
 use alloc::sync::Arc;
 
-use super::{Connection, Events, Negotiated, Owed, Phase, Teardown, Verdict};
+use super::{Connection, Events, Owed, Phase, Teardown, Verdict};
 use crate::config::TcpConfig;
 use crate::congestion::Congestion;
 use crate::error::{DropReason, End};
@@ -12,6 +12,28 @@ use crate::wire::{Flags, Options, Segment};
 use crate::{Instant, SeqNum, Tuple};
 
 /// What an open needs to know beside the configuration.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use tcp_core::connection::OpenParams;
+/// use tcp_core::isn::IsnGenerator;
+/// use tcp_core::{Endpoint, Instant, Tuple};
+///
+/// let at = |address: &str| Endpoint::from(address.parse::<SocketAddr>().unwrap());
+/// let tuple = Tuple { local: at("[fd00::1]:40000"), remote: at("[fd00::2]:80") };
+/// let isns = IsnGenerator::new([7; 16]); // 128 random bits, in earnest
+/// let open = OpenParams {
+///     tuple,
+///     isn: isns.isn(Instant::ZERO, &tuple),
+///     timestamp_offset: isns.timestamp_offset(&tuple),
+///     mtu: 1500,
+/// };
+///
+/// // The same connection, opened a second later, begins with a later number.
+/// let later = isns.isn(Instant::from_millis(1000), &tuple);
+/// assert_eq!(later, open.isn + 250_000);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct OpenParams {
     /// Both endpoints.
@@ -22,6 +44,27 @@ pub struct OpenParams {
     pub timestamp_offset: u32,
     /// Path MTU towards the peer, in octets.
     pub mtu: u32,
+}
+
+/// What the two SYNs agreed on.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// let all = Negotiated { sack: true, timestamps: true, window_scaling: true };
+/// assert_eq!(client.info().negotiated, all);
+///
+/// // One end without SACK is enough.
+/// let (client, server) = pair(TcpConfig { sack: false, ..TcpConfig::default() });
+/// assert_eq!(server.info().negotiated, Negotiated { sack: false, ..all });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub struct Negotiated {
+    /// Selective acknowledgement (RFC 2018).
+    pub sack: bool,
+    /// Timestamps (RFC 7323).
+    pub timestamps: bool,
+    /// Window scaling (RFC 7323).
+    pub window_scaling: bool,
 }
 
 /// What a completed passive handshake has agreed on.
@@ -56,6 +99,18 @@ pub(crate) enum SynAckSent {
 impl Connection {
     /// An active open (RFC 9293 3.10.1): the SYN comes out of
     /// [`poll_transmit`](Self::poll_transmit).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let config = Arc::new(TcpConfig::default());
+    /// let open = OpenParams { isn: SeqNum(1000), ..CALLER };
+    /// let mut client = Connection::connect(now, open, config);
+    /// assert_eq!(client.state(), State::SynSent);
+    ///
+    /// let t = client.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap();
+    /// assert_eq!((t.reason, t.segment.flags, t.segment.seq), (SendReason::Syn, Flags::SYN, SeqNum(1000)));
+    /// assert_eq!((t.segment.options.mss, t.segment.options.window_scale), (Some(1460), Some(7)));
+    /// ```
     pub fn connect(now: Instant, open: OpenParams, config: Arc<TcpConfig>) -> Connection {
         let snd = SendSpace::new(open.isn, open.mtu, default_mss(&open.tuple), config.send_buffer);
         let mut c = Connection::with_phase(now, open.tuple, Phase::SynSent, snd, config);

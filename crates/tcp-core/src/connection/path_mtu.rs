@@ -12,6 +12,21 @@ use crate::wire::Flags;
 use crate::{Instant, SeqNum};
 
 /// What a path carries, as far as is known.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// // What one connection has learnt is worth telling the next one to the same host.
+/// # client.write(now, &[7; 1448]).unwrap();
+/// # let packet = drain(&mut client, now).remove(0);
+/// # let quoted = Segment::parse(&packet).unwrap().seq;
+/// client.on_icmp(now, quoted, IcmpError::TooBig { mtu: 1300 });
+/// let known = client.path_mtu();
+/// assert_eq!(known, PathMtuInfo { mtu: 1300, fragmentable: false });
+///
+/// let (mut next, _) = pair(TcpConfig::default());
+/// next.limit_path_mtu(known, now + Duration::from_secs(600));
+/// assert_eq!(next.info().send_mss, 1300 - 52);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PathMtuInfo {
     /// The size of a full packet now, in octets.
@@ -22,6 +37,17 @@ pub struct PathMtuInfo {
 
 impl Connection {
     /// What is known of the path's MTU.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(client.path_mtu(), PathMtuInfo { mtu: 1500, fragmentable: false });
+    ///
+    /// // Without discovery, IPv4 packets go without DF.
+    /// let mut config = TcpConfig::default();
+    /// config.path_mtu.discovery = false;
+    /// let (client, _) = pair(config);
+    /// assert!(client.path_mtu().fragmentable);
+    /// ```
     pub fn path_mtu(&self) -> PathMtuInfo {
         let discovery = self.config.path_mtu.discovery;
         PathMtuInfo {
@@ -31,6 +57,22 @@ impl Connection {
     }
 
     /// The stack knows from other connections what the path carries, until `expires`.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let known = PathMtuInfo { mtu: 1400, fragmentable: false };
+    /// client.limit_path_mtu(known, now + Duration::from_secs(600));
+    /// client.write(now, &[7; 10_000]).unwrap();
+    /// let packets = drain(&mut client, now);
+    /// assert_eq!(packets[0].len(), 1400 - 20); // less the IP header
+    ///
+    /// // Routes change: what is known counts until it expires.
+    /// now += Duration::from_secs(600);
+    /// deliver(&mut server, now, &packets);
+    /// exchange(now, &mut client, &mut server);
+    /// client.write(now, &[7; 10_000]).unwrap();
+    /// assert_eq!(drain(&mut client, now)[0].len(), 1500 - 20);
+    /// ```
     pub fn limit_path_mtu(&mut self, known: PathMtuInfo, expires: Instant) {
         self.snd.path.limit(known.mtu, known.fragmentable, expires);
         self.resize();

@@ -4,6 +4,15 @@
 use crate::error::End;
 
 /// The states of RFC 9293 3.3.2.
+///
+/// ```
+/// use tcp_core::connection::State;
+///
+/// // In the order of a life, so that they can be compared.
+/// assert!(State::SynSent < State::Established && State::Established < State::TimeWait);
+/// assert_eq!(State::CloseWait.to_string(), "CLOSE-WAIT");
+/// assert_eq!(State::ALL.len(), 11);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
 pub enum State {
     /// Waits for a connection request.
@@ -47,6 +56,11 @@ impl State {
     ];
 
     /// The name as `ss` and the RFC print it.
+    ///
+    /// ```
+    /// # use tcp_core::connection::State;
+    /// assert_eq!(State::FinWait1.name(), "FIN-WAIT-1");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             State::Listen => "LISTEN",

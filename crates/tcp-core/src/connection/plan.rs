@@ -9,6 +9,24 @@ use crate::{SeqNum, wire::Flags};
 
 crate::labels! {
     /// Why a packet is sent.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"hello").unwrap();
+    /// let t = client.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap();
+    /// assert_eq!(t.reason, SendReason::Text);
+    ///
+    /// // The packet is lost; what goes out after the time-out has another reason.
+    /// now = client.poll_timeout().unwrap().at;
+    /// client.on_timeout(now);
+    /// let t = client.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap();
+    /// assert_eq!((t.reason, t.reason.name()), (SendReason::Retransmission, "Retransmission"));
+    /// assert_eq!(t.reason.meaning(), "Text, FIN or both, again.");
+    ///
+    /// // Counters have Linux's names where Linux has the counter.
+    /// assert_eq!(SendReason::WindowProbe.nstat(), "TcpExtTCPWinProbe");
+    /// assert_eq!(SendReason::Text.nstat(), "StackSentText");
+    /// ```
     pub enum SendReason, "StackSent" {
         /// The SYN of an active open, or its retransmission.
         Syn,

@@ -10,6 +10,22 @@ use crate::congestion::Controller;
 impl Connection {
     /// Time has come to `now`: handles every deadline that has passed. Calling it early does
     /// nothing.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// // A driver's time: from deadline to deadline. Here nobody answers a SYN.
+    /// let mut now = Instant::ZERO;
+    /// let mut client = Connection::connect(now, CALLER, Arc::new(TcpConfig::default()));
+    /// let mut sent_at = Vec::new();
+    /// loop {
+    ///     sent_at.extend(drain(&mut client, now).iter().map(|_| now.as_millis() / 1000));
+    ///     let Some(deadline) = client.poll_timeout() else { break };
+    ///     now = deadline.at;
+    ///     client.on_timeout(now);
+    /// }
+    /// assert_eq!(sent_at, [0, 1, 3, 7, 15, 31, 63, 127]);
+    /// assert_eq!((client.end(), now), (Some(End::TimedOut), Instant::from_millis(180_000)));
+    /// ```
     pub fn on_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.take_expired(now) {
             match timer {

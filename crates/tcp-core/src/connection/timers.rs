@@ -6,6 +6,19 @@ use alloc::boxed::Box;
 use crate::Instant;
 
 /// The deadlines a connection can have.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// // A single small segment is acknowledged late, in the hope that the application answers.
+/// client.write(now, b"hello").unwrap();
+/// deliver(&mut server, now, &drain(&mut client, now));
+/// assert!(drain(&mut server, now).is_empty());
+/// let deadline = server.poll_timeout().unwrap();
+/// assert_eq!(deadline.timer, Timer::DelayedAck);
+///
+/// server.on_timeout(deadline.at);
+/// assert_eq!(drain(&mut server, deadline.at).len(), 1);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[repr(u8)]
 pub enum Timer {
@@ -44,6 +57,12 @@ const ALL: [Timer; COUNT] = [
 
 impl Timer {
     /// The name for tables and traces.
+    ///
+    /// ```
+    /// use tcp_core::connection::Timer;
+    ///
+    /// assert_eq!(Timer::DelayedAck.name(), "delayed-ack");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Timer::Retransmit => "retransmit",
@@ -60,6 +79,16 @@ impl Timer {
 }
 
 /// A point in time and what happens then.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// client.set_options(now, |o| o.user_timeout = Some(Duration::from_millis(150)));
+/// client.write(now, b"hello").unwrap();
+/// drain(&mut client, now);
+/// let next = client.poll_timeout().unwrap();
+/// let at = now + Duration::from_millis(150);
+/// assert_eq!(next, Deadline { at, timer: Timer::UserTimeout });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Deadline {
     /// When.

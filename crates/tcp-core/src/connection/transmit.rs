@@ -11,6 +11,22 @@ use crate::send::Hold;
 use crate::wire::{Flags, Options, SackBlock, SackBlocks, Segment};
 
 /// What the device can take.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// client.write(now, &[7; 10_000]).unwrap();
+///
+/// // A device that cuts gets one super-segment, and the size of the pieces.
+/// let limits = Limits { segmentation: 65_535 };
+/// let t = client.poll_transmit(now, &limits, &mut Payload::new()).unwrap();
+/// assert_eq!((t.payload_len, t.gso_size), (10_000, Some(1448)));
+/// assert_eq!(client.info().stats.segments_out, 2 + 7);
+///
+/// // Another one gets a segment at a time.
+/// server.write(now, &[7; 10_000]).unwrap();
+/// let t = server.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap();
+/// assert_eq!((t.payload_len, t.gso_size), (1448, None));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Limits {
     /// Largest IP packet that the device cuts into segments (TSO), in octets; 0: it cuts none.
@@ -19,6 +35,19 @@ pub struct Limits {
 
 /// A packet to send: header fields here, text in the `payload` argument of
 /// [`Connection::poll_transmit`].
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// client.write(now, b"hello").unwrap();
+/// let mut text = Payload::new();
+/// let t = client.poll_transmit(now, &Limits::default(), &mut text).unwrap();
+///
+/// // The header is written, the text is referred to: together they are one vectored write.
+/// let mut header = [0; MAX_HEADER_LEN];
+/// let len = t.segment.emit_header(&mut header);
+/// assert_eq!(len, 20 + 12); // with timestamps
+/// assert_eq!((t.payload_len, &text[0][..]), (5, &b"hello"[..]));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Transmit {
     /// The header; `payload` is empty, the text stands in the caller's buffer.
@@ -33,6 +62,20 @@ pub struct Transmit {
 
 impl Connection {
     /// The next packet to send now, or `None`. The text is appended to `payload` by reference.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, &[7; 3000]).unwrap();
+    /// let (mut sizes, mut text) = (Vec::new(), Payload::new());
+    /// while let Some(t) = client.poll_transmit(now, &Limits::default(), &mut text) {
+    ///     sizes.push(t.payload_len);
+    ///     text.clear(); // sent, with its header
+    /// }
+    /// assert_eq!(sizes, [1448, 1448, 104]);
+    ///
+    /// // Nothing more to say now; later there may be, at a deadline.
+    /// assert_eq!(client.poll_timeout().unwrap().timer, Timer::Retransmit);
+    /// ```
     pub fn poll_transmit(
         &mut self,
         now: Instant,

@@ -17,6 +17,21 @@ impl Connection {
     ///
     /// SHLD-13: new applications should not use it.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// # server.take_events();
+    /// client.write(now, b"text").unwrap();
+    /// assert_eq!(client.write_urgent(now, b"!"), Ok(1));
+    /// exchange(now, &mut client, &mut server);
+    ///
+    /// assert_eq!(server.take_events(), Events::READABLE | Events::URGENT);
+    /// let mut out = [0; 16];
+    /// assert_eq!(server.read(now, &mut out), Ok(4)); // up to the mark
+    /// assert!(server.is_at_mark());
+    /// assert_eq!(server.read(now, &mut out), Ok(1));
+    /// assert_eq!(out[0], b'!');
+    /// ```
+    ///
     /// # Errors
     /// As [`write`](Self::write).
     pub fn write_urgent(&mut self, now: Instant, data: &[u8]) -> Result<usize, UserError> {
@@ -31,12 +46,32 @@ impl Connection {
 
     /// MUST-33: octets from the next one to be read to the end of urgent text, those included that
     /// have not arrived yet; 0 if none is urgent.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write_urgent(now, b"interrupt").unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// assert_eq!(server.urgent_left(), 9);
+    /// let mut out = [0; 4];
+    /// server.read(now, &mut out).unwrap();
+    /// assert_eq!(server.urgent_left(), 5);
+    /// ```
     pub fn urgent_left(&self) -> u32 {
         self.rcv.urgent_left()
     }
 
     /// The next octet to be read is the last urgent one: the mark of `sockatmark` with
     /// `SO_OOBINLINE` on Linux.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write_urgent(now, b"!").unwrap();
+    /// client.write(now, b"text").unwrap();
+    /// exchange(now, &mut client, &mut server);
+    /// assert!(server.is_at_mark());
+    /// server.read(now, &mut [0; 1]).unwrap();
+    /// assert!(!server.is_at_mark());
+    /// ```
     pub fn is_at_mark(&self) -> bool {
         self.rcv.urgent_left() > 0 && self.rcv.urgent_distance() == 1
     }

@@ -2,6 +2,21 @@
 //! two queues; the queues themselves belong to the stack. No RFC; Linux's rules and names.
 
 /// When a SYN is answered without a record, by a cookie (RFC 4987 3.6).
+///
+/// ```
+/// use tcp_core::listen::{Admission, Backlog, SynCookies};
+///
+/// let rules = |syn_cookies| Backlog {
+///     syn_backlog: 128,
+///     proven_backlog: 16,
+///     syn_cookies,
+///     abort_on_overflow: false,
+/// };
+/// let full = |cookies| rules(cookies).on_syn(128, true);
+/// assert_eq!(full(SynCookies::Never), Admission::SynQueueFull);
+/// assert_eq!(full(SynCookies::WhenFull), Admission::Cookie);
+/// assert_eq!(rules(SynCookies::Always).on_syn(0, true), Admission::Cookie);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum SynCookies {
     /// Never: a SYN beyond the SYN queue is dropped. Linux: `tcp_syncookies = 0`.
@@ -14,6 +29,22 @@ pub enum SynCookies {
 }
 
 /// What happens to a SYN.
+///
+/// ```
+/// # use tcp_core::listen::*;
+/// # let rules = Backlog {
+/// #     syn_backlog: 128,
+/// #     proven_backlog: 16,
+/// #     syn_cookies: SynCookies::WhenFull,
+/// #     abort_on_overflow: false,
+/// # };
+/// // With 128 records at most, and cookies beyond them:
+/// assert_eq!(rules.on_syn(127, true), Admission::Record);
+/// assert_eq!(rules.on_syn(128, true), Admission::Cookie);
+///
+/// // If nobody accepts, nobody more is let in.
+/// assert_eq!(rules.on_syn(0, false), Admission::AcceptQueueFull);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Admission {
     /// It gets a half-open record.
@@ -27,6 +58,20 @@ pub enum Admission {
 }
 
 /// What happens to the last ACK of a handshake.
+///
+/// ```
+/// # use tcp_core::listen::*;
+/// # let rules = Backlog {
+/// #     syn_backlog: 128,
+/// #     proven_backlog: 16,
+/// #     syn_cookies: SynCookies::WhenFull,
+/// #     abort_on_overflow: false,
+/// # };
+/// assert_eq!(rules.on_last_ack(true), Completion::Queue);
+/// assert_eq!(rules.on_last_ack(false), Completion::Drop);
+/// let rude = Backlog { abort_on_overflow: true, ..rules };
+/// assert_eq!(rude.on_last_ack(false), Completion::Reset);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Completion {
     /// The connection goes into the accept queue.
@@ -39,6 +84,29 @@ pub enum Completion {
 }
 
 /// The rules of one listener.
+///
+/// ```
+/// use tcp_core::listen::{Admission, Backlog, Completion, SynCookies};
+///
+/// let rules = Backlog {
+///     syn_backlog: 128,
+///     proven_backlog: 16,
+///     syn_cookies: SynCookies::WhenFull,
+///     abort_on_overflow: false,
+/// };
+///
+/// // A SYN comes while 128 records are there, and another one while nobody accepts.
+/// assert_eq!(rules.on_syn(128, true), Admission::Cookie);
+/// assert_eq!(rules.on_syn(128, false), Admission::AcceptQueueFull);
+///
+/// // The cookie comes back, and nobody has accepted: the peer keeps a place, of which 16 are left.
+/// assert_eq!(rules.on_last_ack(false), Completion::Drop);
+/// assert!(rules.keeps_proven(128) && !rules.keeps_proven(144));
+///
+/// // Of a crowded queue without a young record the SYN-ACK goes again twice, not five times.
+/// assert_eq!(rules.retries(5, 128, 0), 2);
+/// assert_eq!(rules.retries(5, 10, 0), 5);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Backlog {
     /// Half-open records at most.

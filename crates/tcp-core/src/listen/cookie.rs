@@ -38,6 +38,30 @@ const SACK: u32 = 0x10;
 const NO_SCALE: u32 = 0xf;
 
 /// The secret from which a stack's cookies are made, and the one before it.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+#[doc = include_str!("../../doc/half_open.rs")]
+/// // A SYN is answered, and nothing is kept of it.
+/// let keys = CookieKeys::new([7; 16]); // 128 random bits, in earnest
+/// let answer = keys.syn_ack(now, LISTENER, &syn, &config).unwrap();
+/// client.on_segment(now, &answer, 0);
+/// let packet = drain(&mut client, now).remove(0);
+///
+/// // The ACK tells what the SYN said: an MSS rounded down, window scale and SACK.
+/// let ack = Segment::parse(&packet).unwrap();
+/// let half = keys.check(now, LISTENER, &ack, &config).unwrap();
+/// assert_eq!((half.isn, half.irs), (answer.seq, SeqNum(1000)));
+/// assert_eq!((half.peer.mss, half.peer.window_scale, half.peer.sack), (Some(1460), Some(7), true));
+/// let mut server = Connection::from_half_open(now, half, 1500, config.clone());
+/// assert_eq!(server.on_segment(now, &ack, 0), Verdict::Accepted);
+///
+/// // Who has not seen the SYN-ACK has no cookie, and one that is too old is none.
+/// let forged = Segment { ack: ack.ack + 1, ..ack };
+/// assert!(keys.check(now, LISTENER, &forged, &config).is_none());
+/// let late = now + CookieKeys::lifetime();
+/// assert!(keys.check(late, LISTENER, &ack, &config).is_none());
+/// ```
 #[derive(Clone)]
 pub struct CookieKeys {
     current: [u8; 16],
@@ -78,16 +102,35 @@ impl Agreed {
 
 impl CookieKeys {
     /// With 128 random bits.
+    ///
+    /// ```
+    /// use tcp_core::listen::CookieKeys;
+    ///
+    /// let keys = CookieKeys::new([7; 16]);
+    /// assert!(!format!("{keys:?}").contains('7')); // the secret stays one
+    /// ```
     pub const fn new(key: [u8; 16]) -> CookieKeys {
         CookieKeys { current: key, previous: key, since: 0 }
     }
 
     /// The period of `now`, a count of 64 s.
+    ///
+    /// ```
+    /// # use tcp_core::{Instant, listen::CookieKeys};
+    /// assert_eq!(CookieKeys::period(Instant::from_millis(63_999)), 0);
+    /// assert_eq!(CookieKeys::period(Instant::from_millis(64_000)), 1);
+    /// ```
     pub fn period(now: Instant) -> u64 {
         now.as_nanos() / PERIOD.as_nanos() as u64
     }
 
     /// How long after the last cookie one may still come back.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tcp_core::listen::CookieKeys;
+    /// assert_eq!(CookieKeys::lifetime(), Duration::from_secs(128));
+    /// ```
     pub const fn lifetime() -> Duration {
         Duration::from_secs(PERIOD.as_secs() * PERIODS)
     }
@@ -95,6 +138,24 @@ impl CookieKeys {
     /// Takes another secret of 128 random bits, from the next period on. Cookies made before stay
     /// good for their time. `false`, and nothing happens, if the last change is not a period old:
     /// a cookie would lose its key.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let mut keys = CookieKeys::new([7; 16]);
+    /// let now = Instant::from_millis(64_000);
+    /// let answer = keys.syn_ack(now, LISTENER, &syn, &config).unwrap();
+    ///
+    /// assert!(keys.rotate(now, [8; 16]));
+    /// assert!(!keys.rotate(now, [9; 16])); // not so fast
+    ///
+    /// // A minute later the new key is in use, and the cookie of before is still good.
+    /// let later = now + Duration::from_secs(64);
+    /// client.on_segment(later, &answer, 0);
+    /// let packet = drain(&mut client, later).remove(0);
+    /// let ack = Segment::parse(&packet).unwrap();
+    /// assert!(keys.check(later, LISTENER, &ack, &config).is_some());
+    /// ```
     pub fn rotate(&mut self, now: Instant, key: [u8; 16]) -> bool {
         let period = CookieKeys::period(now);
         if period <= self.since {
@@ -106,12 +167,35 @@ impl CookieKeys {
     }
 
     /// Periods since the secret was changed.
+    ///
+    /// ```
+    /// # use tcp_core::{Instant, listen::CookieKeys};
+    /// let mut keys = CookieKeys::new([7; 16]);
+    /// let at = |period: u64| Instant::from_millis(64_000 * period);
+    /// assert_eq!(keys.age(at(100)), 100);
+    /// keys.rotate(at(100), [8; 16]); // from period 101 on
+    /// assert_eq!((keys.age(at(100)), keys.age(at(103))), (0, 2));
+    /// ```
     pub fn age(&self, now: Instant) -> u64 {
         CookieKeys::period(now).saturating_sub(self.since)
     }
 
     /// The SYN-ACK for a SYN; `open.isn` is not used. `None` if the peer's MSS is too small for a
     /// cookie.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let keys = CookieKeys::new([7; 16]);
+    /// let answer = keys.syn_ack(now, LISTENER, &syn, &config).unwrap();
+    /// assert_eq!((answer.flags, answer.ack), (Flags::SYN | Flags::ACK, syn.seq + 1));
+    ///
+    /// // Without timestamps there is no place for window scale and SACK: they are not offered.
+    /// let options = Options { timestamps: None, ..syn.options };
+    /// let plain = Segment { options, ..syn };
+    /// let answer = keys.syn_ack(now, LISTENER, &plain, &config).unwrap();
+    /// assert_eq!((answer.options.window_scale, answer.options.sack_permitted), (None, false));
+    /// ```
     pub fn syn_ack(
         &self,
         now: Instant,
@@ -141,6 +225,22 @@ impl CookieKeys {
 
     /// The record that stands behind an ACK, if that brings back a cookie of ours: forged ones,
     /// those of other connections and of too long ago bring nothing. `open.isn` is not used.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// # let keys = CookieKeys::new([7; 16]);
+    /// # client.on_segment(now, &keys.syn_ack(now, LISTENER, &syn, &config).unwrap(), 0);
+    /// # let packet = drain(&mut client, now).remove(0);
+    /// # let ack = Segment::parse(&packet).unwrap();
+    /// let half = keys.check(now, LISTENER, &ack, &config).unwrap();
+    /// assert_eq!(half.irs, SeqNum(1000));
+    ///
+    /// // The cookie is that of one peer and one port.
+    /// let mut other = LISTENER;
+    /// other.tuple.remote.port += 1;
+    /// assert!(keys.check(now, other, &ack, &config).is_none());
+    /// ```
     pub fn check(
         &self,
         now: Instant,

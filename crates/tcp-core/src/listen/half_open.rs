@@ -1,57 +1,49 @@
 //! A SYN was received and answered: what next? SYN-RECEIVED of a passive open as a record of
-//! about 100 octets (RFC 9293 3.10.7.2 and 3.10.7.4; RFC 5961 for its resets and SYNs). How many
-//! there may be says `backlog`.
+//! about 100 octets, and its deadlines (RFC 9293 3.10.7.2). What it says is in `answers`, what a segment
+//! means for it in `arrives`; how many there may be says `backlog`.
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::defer;
+use super::{PeerSyn, defer};
 use crate::config::TcpConfig;
-use crate::connection::{OpenParams, advertised_mss};
-use crate::error::DropReason;
-use crate::receive::TimestampState;
-use crate::wire::{Flags, Options, Segment, Timestamps};
+use crate::connection::OpenParams;
+use crate::wire::{Flags, Segment};
 use crate::{Instant, SeqNum, Tuple};
 
-/// What the peer's SYN said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub struct PeerSyn {
-    /// Its MSS option.
-    pub mss: Option<u16>,
-    /// Its window scale, if it offered one.
-    pub window_scale: Option<u8>,
-    /// It permits SACK.
-    pub sack: bool,
-    /// Its timestamp, if it offered timestamps.
-    pub timestamp: Option<u32>,
-    /// Its window, never scaled.
-    pub window: u16,
-}
-
-impl PeerSyn {
-    /// What `syn` says.
-    pub fn of(syn: &Segment<'_>) -> PeerSyn {
-        PeerSyn {
-            mss: syn.options.mss,
-            window_scale: syn.options.window_scale,
-            sack: syn.options.sack_permitted,
-            timestamp: syn.options.timestamps.map(|t| t.value),
-            window: syn.window,
-        }
-    }
-
-    pub(crate) fn as_options(&self) -> Options<'static> {
-        Options {
-            mss: self.mss,
-            window_scale: self.window_scale,
-            sack_permitted: self.sack,
-            timestamps: self.timestamp.map(|value| Timestamps { value, echo: 0 }),
-            ..Options::default()
-        }
-    }
-}
-
 /// A connection request that we have answered, until its last ACK.
+///
+/// In the examples `LISTENER` is what our end needs to open, an [`OpenParams`].
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+#[doc = include_str!("../../doc/half_open.rs")]
+/// // A SYN for a listener makes a record, which is answered.
+/// let mut half = HalfOpen::on_syn(now, LISTENER, &syn, 0, &config);
+/// let answer = half.syn_ack(now, &config);
+/// assert_eq!((answer.seq, answer.ack), (half.isn, half.irs + 1));
+///
+/// // The answer is lost. At the deadline it goes again, and the next deadline is twice as far.
+/// assert_eq!(half.deadline(), now + Duration::from_secs(1));
+/// now = half.deadline();
+/// let timeout = half.on_timeout(now, config.syn_ack_retries, &config);
+/// assert_eq!((timeout, half.timeouts()), (HalfOpenTimeout::SynAck, 1));
+/// assert_eq!(half.deadline(), now + Duration::from_secs(2));
+///
+/// // An ACK of something else is answered by a reset, and the record stays.
+/// client.on_segment(now, &half.syn_ack(now, &config), 0);
+/// let packet = drain(&mut client, now).remove(0);
+/// let last = Segment::parse(&packet).unwrap();
+/// let wrong = Segment { ack: last.ack + 1, ..last };
+/// let verdict = half.on_segment(now, &wrong, &config);
+/// assert_eq!(verdict, HalfOpenVerdict::Reset(DropReason::BadAck));
+///
+/// // The right one makes the record a connection, which sees it first.
+/// assert_eq!(half.on_segment(now, &last, &config), HalfOpenVerdict::Establish);
+/// let mut server = Connection::from_half_open(now, half, 1500, config);
+/// assert_eq!(server.on_segment(now, &last, 0), Verdict::Accepted);
+/// assert_eq!(server.state(), State::Established);
+/// ```
 #[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct HalfOpen {
@@ -65,13 +57,13 @@ pub struct HalfOpen {
     pub peer: PeerSyn,
     pub(crate) timestamp_offset: u32,
     pub(super) window: u16,
-    mtu: u16,
+    pub(super) mtu: u16,
     /// Deadlines that have passed.
     timeouts: u8,
     /// The SYN-ACK went out more than once.
     pub(super) resent: bool,
     /// The last ACK has come and was turned away, for want of text or of room.
-    acked: bool,
+    pub(super) acked: bool,
     /// Made from a cookie: nobody knows when the SYN-ACK was sent.
     pub(super) from_cookie: bool,
     pub(super) sent_at: Instant,
@@ -88,25 +80,25 @@ pub(super) struct Early {
     pub(super) fin: bool,
 }
 
-/// What a segment means for a half-open record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum HalfOpenVerdict {
-    /// Drop it.
-    Ignore(DropReason),
-    /// A repeated SYN: send the SYN-ACK again.
-    SynAck,
-    /// Send [`HalfOpen::ack`].
-    Ack(DropReason),
-    /// Answer with [`reset::reply_to`](crate::reset::reply_to); the record stays.
-    Reset(DropReason),
-    /// The peer has given up: remove the record (MUST-11, back to LISTEN).
-    Remove,
-    /// The handshake is complete: make a [`Connection`](crate::Connection) and give it this
-    /// segment.
-    Establish,
-}
-
 /// What a record does at its deadline.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+#[doc = include_str!("../../doc/half_open.rs")]
+/// // Nobody answers: the SYN-ACK goes again after 1, 2, 4, 8 and 16 s, and at last the record.
+/// let first = now;
+/// let mut again = Vec::new();
+/// loop {
+///     now = half.deadline();
+///     match half.on_timeout(now, config.syn_ack_retries, &config) {
+///         HalfOpenTimeout::SynAck => again.push(now.since(first).as_secs()),
+///         HalfOpenTimeout::Wait => {} // only with `defer_accept`
+///         HalfOpenTimeout::Remove => break,
+///     }
+/// }
+/// assert_eq!(again, [1, 3, 7, 15, 31]);
+/// assert_eq!(now.since(first), Duration::from_secs(63));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HalfOpenTimeout {
     /// It sends the SYN-ACK again.
@@ -120,6 +112,19 @@ pub enum HalfOpenTimeout {
 impl HalfOpen {
     /// A SYN arrived for a listener (RFC 9293 3.10.7.2, third step). `keep_text` octets of its
     /// text are kept at most.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let half = HalfOpen::on_syn(now, LISTENER, &syn, 0, &config);
+    /// assert_eq!((half.tuple, half.isn, half.irs), (LISTENER.tuple, SeqNum(5000), SeqNum(1000)));
+    /// assert_eq!(half.peer, PeerSyn::of(&syn));
+    ///
+    /// // Of text that comes with the SYN, so much is kept as the caller has room for.
+    /// let text = Segment { payload: b"hello", ..syn };
+    /// let half = HalfOpen::on_syn(now, LISTENER, &text, 3, &config);
+    /// assert_eq!(half.early_len(), 3);
+    /// ```
     pub fn on_syn(
         now: Instant,
         open: OpenParams,
@@ -171,11 +176,37 @@ impl HalfOpen {
     }
 
     /// Whether the peer has answered the SYN-ACK, and was turned away: it is no spoofed address.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// // The last ACK comes, and the application's queue is full.
+    /// assert_eq!(half.on_segment(now, &last, &config), HalfOpenVerdict::Establish);
+    /// assert!(!half.is_proven());
+    /// half.on_overflow();
+    /// assert!(half.is_proven());
+    /// ```
     pub fn is_proven(&self) -> bool {
         self.acked
     }
 
     /// As [`Connection::canonical`](crate::Connection::canonical).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// use std::hash::{DefaultHasher, Hasher};
+    ///
+    /// let form = |half: &HalfOpen| {
+    ///     let mut h = DefaultHasher::new();
+    ///     half.canonical(Some(now), &mut h);
+    ///     h.finish()
+    /// };
+    /// let mut other = half.clone();
+    /// assert_eq!(form(&other), form(&half));
+    /// other.on_overflow();
+    /// assert_ne!(form(&other), form(&half));
+    /// ```
     #[cfg(feature = "explore")]
     pub fn canonical<H: core::hash::Hasher>(&self, now: Option<Instant>, h: &mut H) {
         use core::hash::Hash;
@@ -186,134 +217,43 @@ impl HalfOpen {
 
     /// What the peer's SYN said; nothing is known of it if a cookie made the record, which holds only
     /// what fits.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// assert_eq!(half.saved_syn(), Some(PeerSyn::of(&syn)));
+    ///
+    /// let keys = CookieKeys::new([7; 16]);
+    /// # client.on_segment(now, &keys.syn_ack(now, LISTENER, &syn, &config).unwrap(), 0);
+    /// # let packet = drain(&mut client, now).remove(0);
+    /// # let ack = Segment::parse(&packet).unwrap();
+    /// let from_cookie = keys.check(now, LISTENER, &ack, &config).unwrap();
+    /// assert_eq!(from_cookie.saved_syn(), None);
+    /// ```
     pub fn saved_syn(&self) -> Option<PeerSyn> {
         (!self.from_cookie).then_some(self.peer)
     }
 
     /// Octets of SYN text that the record keeps.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let text = Segment { payload: b"hello", ..syn };
+    /// let half = HalfOpen::on_syn(now, LISTENER, &text, 1460, &config);
+    /// assert_eq!(half.early_len(), 5);
+    ///
+    /// // It can be read once the handshake is complete: a forged SYN delivers nothing.
+    /// let mut server = Connection::from_half_open(now, half, 1500, config);
+    /// server.on_segment(now, &last, 0);
+    /// assert_eq!(server.readable(), 5);
+    /// ```
     pub fn early_len(&self) -> usize {
         self.early.as_ref().map_or(0, |e| e.text.len())
     }
 
     pub(crate) fn window_edge(&self) -> SeqNum {
         self.irs + 1 + u32::from(self.window)
-    }
-
-    /// The SYN-ACK. It offers what both sides can (RFC 7323 2.2 and 3.2; RFC 2018 2).
-    pub fn syn_ack(&self, now: Instant, config: &TcpConfig) -> Segment<'static> {
-        let mut options = Options {
-            // MUST-14, SHLD-5
-            mss: Some(advertised_mss(u32::from(self.mtu), &self.tuple)),
-            sack_permitted: config.sack && self.peer.sack,
-            ..Options::default()
-        };
-        if config.window_scaling && self.peer.window_scale.is_some() {
-            options.window_scale = Some(config.window_scale());
-        }
-        options.timestamps = self.timestamps(config).to_send(now);
-        self.segment(self.isn, Flags::SYN | Flags::ACK, self.window, options)
-    }
-
-    /// An ACK that states what we expect.
-    pub fn ack(&self, now: Instant, config: &TcpConfig) -> Segment<'static> {
-        let timestamps = self.timestamps(config);
-        let options = Options { timestamps: timestamps.to_send(now), ..Options::default() };
-        let scaled = config.window_scaling && self.peer.window_scale.is_some();
-        let shift = if scaled { config.window_scale() } else { 0 };
-        self.segment(self.isn + 1, Flags::ACK, self.window >> shift, options)
-    }
-
-    /// The reset of an application that wants the connection no more (RFC 9293 3.10.5).
-    pub fn reset(&self) -> Segment<'static> {
-        self.segment(self.isn + 1, Flags::RST | Flags::ACK, 0, Options::default())
-    }
-
-    fn segment(
-        &self,
-        seq: SeqNum,
-        flags: Flags,
-        window: u16,
-        options: Options<'static>,
-    ) -> Segment<'static> {
-        Segment {
-            src_port: self.tuple.local.port,
-            dst_port: self.tuple.remote.port,
-            seq,
-            ack: self.irs + 1,
-            flags,
-            window,
-            urgent: 0,
-            options,
-            payload: &[],
-        }
-    }
-
-    fn timestamps(&self, config: &TcpConfig) -> TimestampState {
-        TimestampState {
-            enabled: config.timestamps && self.peer.timestamp.is_some(),
-            offset: self.timestamp_offset,
-            recent: self.peer.timestamp.unwrap_or(0),
-            recent_at: self.sent_at,
-        }
-    }
-
-    /// A segment for this record (RFC 9293 3.10.7.4 for SYN-RECEIVED after a passive open).
-    pub fn on_segment(
-        &mut self,
-        now: Instant,
-        seg: &Segment<'_>,
-        config: &TcpConfig,
-    ) -> HalfOpenVerdict {
-        use HalfOpenVerdict as V;
-        let reset = seg.flags.contains(Flags::RST);
-        let (nxt, wnd) = (self.irs + 1, u32::from(self.window).max(1));
-        if !reset && self.timestamps(config).rejects(now, seg.options.timestamps) {
-            return V::Ack(DropReason::Paws);
-        }
-        let syn = seg.flags.contains(Flags::SYN);
-        if syn && !reset && !seg.flags.contains(Flags::ACK) && seg.seq == self.irs {
-            // MUST-41: a repeated SYN never makes a second record.
-            self.resent = true;
-            return V::SynAck;
-        }
-        let end = seg.seq + seg.seq_len().max(1) - 1;
-        if !(seg.seq.within(nxt, wnd) || end.within(nxt, wnd)) {
-            return if reset {
-                V::Ignore(DropReason::OutOfWindow)
-            } else {
-                V::Ack(DropReason::OutOfWindow)
-            };
-        }
-        if reset {
-            // RFC 5961 3.2
-            return if seg.seq == nxt { V::Remove } else { V::Ack(DropReason::ResetNotExact) };
-        }
-        if syn {
-            // RFC 5961 4.2
-            return V::Ack(DropReason::UnexpectedSyn);
-        }
-        if !seg.flags.contains(Flags::ACK) {
-            return V::Ignore(DropReason::NoAck);
-        }
-        if seg.ack != self.isn + 1 {
-            return V::Reset(DropReason::BadAck);
-        }
-        if self.is_deferred(seg, config) {
-            self.acked = true;
-            return V::Ignore(DropReason::Deferred);
-        }
-        V::Establish
-    }
-
-    /// `TCP_DEFER_ACCEPT`: an ACK without text does not complete the handshake yet.
-    fn is_deferred(&self, seg: &Segment<'_>, config: &TcpConfig) -> bool {
-        let bare = seg.payload.is_empty() && !seg.flags.contains(Flags::FIN);
-        bare && self.early.is_none() && self.timeouts() < defer::deadlines(config)
-    }
-
-    /// The last ACK has come, and the application's queue had no room for it.
-    pub fn on_overflow(&mut self) {
-        self.acked = true;
     }
 
     /// The deadline was reached: after 1, 2, 4, 8, 16 s the SYN-ACK goes again, and with the
@@ -324,6 +264,19 @@ impl HalfOpen {
     /// A deferred record that was acknowledged says nothing until the last deadline of its time;
     /// then one more SYN-ACK gives the peer the chance to complete the handshake without text, as
     /// on Linux.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let second = Duration::from_secs(1);
+    /// let config = TcpConfig { defer_accept: Some(3 * second), ..TcpConfig::default() };
+    /// let verdict = half.on_segment(now, &last, &config);
+    /// assert_eq!(verdict, HalfOpenVerdict::Ignore(DropReason::Deferred)); // no text yet
+    ///
+    /// assert_eq!(half.on_timeout(now + second, 5, &config), HalfOpenTimeout::Wait);
+    /// assert_eq!(half.on_timeout(now + 3 * second, 5, &config), HalfOpenTimeout::SynAck);
+    /// assert_eq!(half.on_segment(now + 3 * second, &last, &config), HalfOpenVerdict::Establish);
+    /// ```
     pub fn on_timeout(
         &mut self,
         now: Instant,

@@ -7,6 +7,16 @@ use crate::config::TcpConfig;
 use crate::error::{IcmpError, Unreachable};
 
 /// What a half-open record made of an ICMP error.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+#[doc = include_str!("../../doc/half_open.rs")]
+/// let nobody = IcmpError::Unreachable(Unreachable::Port);
+/// assert_eq!(half.on_icmp(half.isn, nobody, &config), HalfOpenIcmp::Remove);
+/// assert_eq!(half.on_icmp(half.isn + 1, nobody, &config), HalfOpenIcmp::NotBelieved);
+/// let too_big = IcmpError::TooBig { mtu: 1400 };
+/// assert_eq!(half.on_icmp(half.isn, too_big, &config), HalfOpenIcmp::Keep);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HalfOpenIcmp {
     /// It does not quote our SYN-ACK.
@@ -24,6 +34,16 @@ impl HalfOpen {
     /// As in an active open, a hard error ends it, and a soft one only if
     /// [`soft_errors_end_connect`](TcpConfig::soft_errors_end_connect) says so. Linux drops the
     /// record for the same soft errors that end its active opens.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/half_open.rs")]
+    /// let lost = IcmpError::Unreachable(Unreachable::Host);
+    /// assert_eq!(half.on_icmp(half.isn, lost, &config), HalfOpenIcmp::Remove);
+    ///
+    /// let patient = TcpConfig { soft_errors_end_connect: false, ..TcpConfig::default() };
+    /// assert_eq!(half.on_icmp(half.isn, lost, &patient), HalfOpenIcmp::Keep);
+    /// ```
     pub fn on_icmp(&self, seq: SeqNum, error: IcmpError, config: &TcpConfig) -> HalfOpenIcmp {
         match error {
             _ if seq != self.isn => HalfOpenIcmp::NotBelieved,

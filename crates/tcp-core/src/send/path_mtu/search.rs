@@ -53,27 +53,18 @@ pub(crate) struct Probe {
 /// How the probes of a connection fared.
 ///
 /// ```
-/// use tcp_core::config::{MtuProbing, PathMtuConfig, TcpConfig};
-/// # use tcp_core::Instant;
-#[doc = include_str!("../../../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-///
-/// let path_mtu = PathMtuConfig { probing: MtuProbing::Always, ..PathMtuConfig::default() };
-/// let config = TcpConfig { path_mtu, ..TcpConfig::default() };
-/// let (mut client, mut server) = established(now, config);
-/// assert_eq!(client.info().path_mtu, 1064, "an MSS of 1024 and two headers");
-/// # let (mut text, mut now) = ([0; 100_000], now);
-/// # for _ in 0..40 {
-/// #     client.write(now, &text).ok();
-/// #     deliver(now, &mut client, &mut server);
-/// #     server.read(now, &mut text).ok();
-/// #     deliver(now, &mut server, &mut client);
-/// #     now += core::time::Duration::from_millis(10);
-/// # }
-/// // After much text, on a path that carries all of the link's 1500 octets:
+#[doc = include_str!("../../../doc/established.rs")]
+/// # let mut config = TcpConfig::default();
+/// # config.path_mtu.probing = MtuProbing::Always;
+/// # config.receive_buffer.initial = 1 << 20;
+/// # let (mut client, mut server) = pair(config);
+/// // With `MtuProbing::Always` a connection begins small, and looks for what the path carries.
+/// assert_eq!(client.path_mtu().mtu, 1024 + 40);
+/// client.write(now, &[7; 200_000]).unwrap();
+/// exchange(now, &mut client, &mut server);
 /// let info = client.info();
-/// assert!(info.mtu_probes.acked > 0 && info.path_mtu > 1064);
-/// assert_eq!((info.mtu_probes.lost, info.mtu_probes.black_holes), (0, 0));
+/// assert!(info.path_mtu > 1400);
+/// assert_eq!((info.mtu_probes.sent, info.mtu_probes.acked, info.mtu_probes.lost), (4, 4, 0));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ProbeTally {

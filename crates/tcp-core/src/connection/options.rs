@@ -1,0 +1,93 @@
+//! What may the application choose? A connection's options, in force as soon as they are set
+//! (RFC 9293 3.9.1.9).
+
+use alloc::boxed::Box;
+
+use super::{Connection, Phase, Timer};
+use crate::Instant;
+use crate::config::{Algorithm, SocketOptions, buffer_limit};
+
+impl Connection {
+    /// The options as they are.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// assert_eq!(client.options(), &SocketOptions::default());
+    /// client.set_options(now, |o| o.hop_limit = 3);
+    /// assert_eq!(client.options().hop_limit, 3);
+    /// ```
+    pub fn options(&self) -> &SocketOptions {
+        self.own_options.as_deref().unwrap_or(&self.config.options)
+    }
+
+    /// Which congestion control the connection uses, or will once it is established.
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.options().congestion.unwrap_or(self.config.congestion)
+    }
+
+    /// Changes options; the change takes effect at once.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// // A corked connection sends full segments only.
+    /// client.set_options(now, |o| o.cork = true);
+    /// client.write(now, b"header").unwrap();
+    /// assert!(drain(&mut client, now).is_empty());
+    /// client.write(now, b" and body").unwrap();
+    /// client.set_options(now, |o| o.cork = false);
+    /// let packets = drain(&mut client, now);
+    /// assert_eq!(packets.len(), 1);
+    /// assert_eq!(Segment::parse(&packets[0]).unwrap().payload, b"header and body");
+    /// ```
+    pub fn set_options(&mut self, now: Instant, change: impl FnOnce(&mut SocketOptions)) {
+        let was = self.options().clone();
+        let mut o = was.clone();
+        change(&mut o);
+        let o = o.normalized();
+        // Most connections keep the configuration's, and share them.
+        self.own_options = (o != self.config.options).then(|| Box::new(o.clone()));
+        if matches!(self.phase, Phase::Ended(_)) {
+            // Nothing runs any more; a timer armed now would end it a second time.
+            return;
+        }
+        if o.quickack && !was.quickack && self.rcv.ack.due() != crate::receive::Due::No {
+            self.rcv.ack.now();
+        }
+        if o.congestion != was.congestion {
+            let mss = self.mss();
+            self.congestion.change(self.algorithm(), mss);
+        }
+        if let Some(n) = o.send_buffer {
+            self.snd.limit = buffer_limit(n);
+        }
+        if let Some(n) = o.receive_buffer {
+            self.rcv.limit = buffer_limit(n);
+        }
+        if (o.keepalive_on, o.keepalive) != (was.keepalive_on, was.keepalive) {
+            self.arm_keepalive(now.min(self.last_received.max(self.opened_at)));
+        }
+        if self.options().user_timeout != was.user_timeout {
+            match self.options().user_timeout {
+                Some(t) if self.has_undelivered() => self.timers.set(Timer::UserTimeout, now + t),
+                _ => self.timers.cancel(Timer::UserTimeout),
+            }
+        }
+        if !self.options().cork {
+            self.timers.cancel(Timer::Cork);
+            self.uncorked = false;
+        }
+        self.after_buffer_change(&was);
+    }
+
+    /// A larger buffer lets a writer or the peer go on that found the smaller one full.
+    fn after_buffer_change(&mut self, was: &SocketOptions) {
+        let o = self.options();
+        let (send, receive) = (o.send_buffer, o.receive_buffer);
+        if (send, o.notsent_lowat) != (was.send_buffer, was.notsent_lowat) {
+            self.notify_room();
+        }
+        if receive != was.receive_buffer {
+            self.offer_room();
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! What happens next, and when? Connects nodes by links and moves one virtual clock from event to
-//! event. How a link treats packets is `link`'s affair; what a node does with them is its own.
+//! event. Who is there, and over which links, is told in `members`. How a link treats packets is
+//! `link`'s affair; what a node does with them is its own.
+
+mod members;
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +14,7 @@ use std::time::Duration;
 
 use tcp_core::Instant;
 
-use crate::link::{Link, LinkConfig, LinkStats, mix};
+use crate::link::{Link, LinkConfig};
 use crate::trace::{Event, Snapshot, Trace, destination, end_name};
 
 /// Packets remembered of each node unless [`World::set_trace_depth`] says otherwise.
@@ -84,63 +87,6 @@ impl<N: Node> World<N> {
         }
     }
 
-    /// Adds a node with its addresses, connects it with all others and returns its number. An
-    /// address that another node had moves to this one.
-    pub fn add_node(&mut self, node: N, addresses: &[IpAddr]) -> usize {
-        let new = self.nodes.len();
-        for other in 0..new {
-            for (from, to) in [(other, new), (new, other)] {
-                let seed = mix(mix(self.seed, from as u64), to as u64);
-                self.links.insert((from, to), Link::new(self.default_link.clone(), seed));
-            }
-        }
-        self.nodes.push(node);
-        self.addresses.extend(addresses.iter().map(|address| (*address, new)));
-        new
-    }
-
-    /// Replaces routing by destination address: the closure gets the number of the sending node
-    /// and the packet, and names the receiving node, or none to drop it.
-    pub fn route_by(&mut self, router: impl FnMut(usize, &[u8]) -> Option<usize> + Send + 'static) {
-        self.router = Some(Box::new(router));
-    }
-
-    /// Changes the link from one node to another; see [`Link::set_config`].
-    ///
-    /// # Panics
-    /// If there are no such two nodes.
-    pub fn set_link(&mut self, from: usize, to: usize, config: LinkConfig) {
-        self.link_mut(from, to).set_config(config);
-    }
-
-    /// Changes all links.
-    pub fn set_links(&mut self, config: &LinkConfig) {
-        for link in self.links.values_mut() {
-            link.set_config(config.clone());
-        }
-    }
-
-    /// The link from one node to another.
-    ///
-    /// # Panics
-    /// If there are no such two nodes.
-    pub fn link(&self, from: usize, to: usize) -> &Link {
-        self.links.get(&(from, to)).unwrap_or_else(|| panic!("no link from {from} to {to}"))
-    }
-
-    /// The link from one node to another, for changing it.
-    ///
-    /// # Panics
-    /// If there are no such two nodes.
-    pub fn link_mut(&mut self, from: usize, to: usize) -> &mut Link {
-        self.links.get_mut(&(from, to)).unwrap_or_else(|| panic!("no link from {from} to {to}"))
-    }
-
-    /// The counters of every link, by sending and receiving node.
-    pub fn link_stats(&self) -> impl Iterator<Item = ((usize, usize), LinkStats)> + '_ {
-        self.links.iter().map(|(ends, link)| (*ends, link.stats()))
-    }
-
     /// The virtual time.
     pub fn now(&self) -> Instant {
         self.now
@@ -149,27 +95,6 @@ impl<N: Node> World<N> {
     /// The seed, as given.
     pub fn seed(&self) -> u64 {
         self.seed
-    }
-
-    /// The nodes, by number.
-    pub fn nodes(&self) -> &[N] {
-        &self.nodes
-    }
-
-    /// One node.
-    ///
-    /// # Panics
-    /// If there is no node of that number.
-    pub fn node(&self, number: usize) -> &N {
-        &self.nodes[number]
-    }
-
-    /// One node, for acting as its user; what it wants to send then is sent in the next step.
-    ///
-    /// # Panics
-    /// If there is no node of that number.
-    pub fn node_mut(&mut self, number: usize) -> &mut N {
-        &mut self.nodes[number]
     }
 
     /// The last packets of every node.

@@ -7,6 +7,7 @@ mod calls;
 mod config;
 mod cookies;
 mod counters;
+mod counts;
 mod fragmented;
 mod fragments;
 mod icmp;

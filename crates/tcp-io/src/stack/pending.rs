@@ -18,6 +18,16 @@ use requests::RequestEntry;
 pub(super) use requests::{Desk, PacketHead, Requests};
 
 /// How a connection request is turned away.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+#[doc = include_str!("../../doc/stack_request.rs")]
+/// let request = b.take_request(listener)?.unwrap();
+/// b.reject(now, &request, Rejection::Unreachable(Unreachability::Port))?;
+/// carry(now, &mut a, &mut b);
+/// assert_eq!(a.take_error(client), Some(TakenError::Ended(End::Refused)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Rejection {
     /// With a reset: the peer's connect is refused at once.
@@ -29,6 +39,27 @@ pub enum Rejection {
 }
 
 /// How a listener leaves the decision to the application.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// let pending = PendingOptions {
+///     timeout: Duration::from_secs(5),
+///     on_timeout: Rejection::Ignore,
+///     ..PendingOptions::default()
+/// };
+/// let options = ListenOptions { pending: Some(pending), ..ListenOptions::default() };
+/// let listener = b.listen("10.0.0.2:80".parse()?, options)?;
+/// a.connect(now, "10.0.0.2:80".parse()?, ConnectOptions::default())?;
+/// carry(now, &mut a, &mut b);
+/// let request = b.take_request(listener)?.unwrap();
+/// // Nobody decides.
+/// let later = b.next_deadline().unwrap();
+/// b.on_deadline(later);
+/// assert_eq!(later.since(now).as_secs(), 5);
+/// assert_eq!(b.admit(later, &request, None), Err(RequestEnd::Expired));
+/// assert!(b.poll_transmit(later).is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PendingOptions {
     /// Undecided requests at most, at least 1, capped by the stack's `max_syn_backlog`. A SYN
@@ -53,12 +84,35 @@ impl Default for PendingOptions {
 impl Stack {
     /// The shared side of a listener that leaves the decision to the application (see
     /// [`ListenOptions::pending`](super::ListenOptions::pending)); none for another one.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_request.rs")]
+    /// // A task takes requests without the stack.
+    /// let queue = b.request_queue(listener).unwrap();
+    /// assert_eq!(queue.queued(), 1);
+    /// let request = queue.try_accept()?.unwrap();
+    /// assert!(request.is_undecided());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn request_queue(&self, id: ListenerId) -> Option<Arc<ListenerCell<Arc<RequestCell>>>> {
         self.listeners.desk(id).map(|d| d.cell.clone())
     }
 
     /// The next request to decide about, of a listener with
     /// [`ListenOptions::pending`](super::ListenOptions::pending).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_request.rs")]
+    /// let request = b.take_request(listener)?.unwrap();
+    /// let shown = request.request();
+    /// assert_eq!(shown.tuple.local.to_string(), "10.0.0.2:80");
+    /// assert_eq!((shown.syn.mss, shown.hop_limit), (Some(1460), 64));
+    /// assert!(b.take_request(listener)?.is_none());
+    /// assert_eq!(a.state(client), State::SynSent); // nothing was answered
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`AcceptError::Closed`] if the listener is not there any more, or hands out connections.
@@ -72,6 +126,18 @@ impl Stack {
     /// Admits a request: the SYN-ACK is sent, and [`RequestCell::take_established`] hands out the
     /// connection when the handshake is complete. `options` hold from the SYN-ACK on; none: those
     /// of the listener.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_request.rs")]
+    /// let request = b.take_request(listener)?.unwrap();
+    /// b.admit(now, &request, None)?;
+    /// carry(now, &mut a, &mut b);
+    /// let server = request.take_established()?.unwrap();
+    /// assert_eq!((a.state(client), server.state()), (State::Established, State::Established));
+    /// assert_eq!(b.admit(now, &request, None), Err(RequestEnd::Decided));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If it was decided, has expired or was withdrawn.
@@ -100,6 +166,16 @@ impl Stack {
 
     /// Turns a request away.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_request.rs")]
+    /// let request = b.take_request(listener)?.unwrap();
+    /// b.reject(now, &request, Rejection::Reset)?;
+    /// carry(now, &mut a, &mut b);
+    /// assert_eq!(a.take_error(client), Some(TakenError::Ended(End::Refused)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`admit`](Self::admit).
     pub fn reject(
@@ -116,6 +192,18 @@ impl Stack {
 
     /// Nobody wants to know of a request any more: an undecided one, an unfinished handshake and
     /// a connection that nobody fetched are reset.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_request.rs")]
+    /// let request = b.take_request(listener)?.unwrap();
+    /// b.admit(now, &request, None)?;
+    /// carry(now, &mut a, &mut b);
+    /// b.abandon(now, &request); // nobody fetched the connection
+    /// carry(now, &mut a, &mut b);
+    /// assert_eq!(a.take_error(client), Some(TakenError::Ended(End::Reset)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn abandon(&mut self, now: Instant, request: &RequestCell) {
         if let Some(slot) = self.requests.slot_of(request) {
             self.remove_request(now, slot, RequestEnd::Decided, Rejection::Reset);
@@ -137,6 +225,17 @@ impl Stack {
     }
 
     /// Undecided requests.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_request.rs")]
+    /// assert_eq!(b.request_count(), 1);
+    /// let request = b.take_request(listener)?.unwrap();
+    /// assert_eq!(b.request_count(), 1); // taken, and still undecided
+    /// b.reject(now, &request, Rejection::Ignore)?;
+    /// assert_eq!(b.request_count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn request_count(&self) -> usize {
         self.requests.len()
     }

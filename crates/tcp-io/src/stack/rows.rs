@@ -28,6 +28,19 @@ pub const SLICE_PLACES: usize = 4_096;
 /// half-open records, connections, TIME-WAIT records. So whatever is there from the first slice to
 /// the last is in at least one of them; what moves on in between may be in two, and the later one
 /// is newer.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+#[doc = include_str!("../../doc/stack_established.rs")]
+/// let mut cursor = Cursor::default();
+/// let mut states = Vec::new();
+/// while !cursor.is_at_end() {
+///     // Between two slices others may use the stack.
+///     let rows = b.slice(now, &Filter::new(), &mut cursor);
+///     states.extend(rows.iter().map(|row| row.state));
+/// }
+/// assert_eq!(states, [State::Listen, State::Established]);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Cursor {
     table: Table,
@@ -66,6 +79,14 @@ impl Cursor {
 impl Stack {
     /// Everything there is, as a table, as of the last time that the stack was told of. For a
     /// stack with many connections see [`slice`](Self::slice).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_established.rs")]
+    /// let rows = b.connections();
+    /// assert_eq!((rows[0].state, rows[0].send_queue), (State::Listen, 128)); // its backlog
+    /// assert_eq!((rows[1].state, rows[1].id), (State::Established, Some(server)));
+    /// ```
     pub fn connections(&self) -> Vec<ConnectionRow> {
         let (filter, mut cursor) = (Filter::new(), Cursor::default());
         let mut rows = Vec::new();
@@ -78,6 +99,15 @@ impl Stack {
     /// The next part of the table: at most [`SLICE_ROWS`] rows out of at most [`SLICE_PLACES`]
     /// places, so that the stack is not held up however many connections there are. Each row is
     /// consistent in itself; within one slice all rows are of one moment.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_established.rs")]
+    /// let filter = Filter::new().state(State::Established);
+    /// let rows = b.slice(now, &filter, &mut Cursor::default());
+    /// assert_eq!(rows.len(), 1);
+    /// assert_eq!(rows[0].peer_addr(), Some(a.info(client).unwrap().tuple.local.into()));
+    /// ```
     pub fn slice(&self, now: Instant, filter: &Filter, cursor: &mut Cursor) -> Vec<ConnectionRow> {
         let mut rows = Vec::new();
         for _ in 0..SLICE_PLACES {

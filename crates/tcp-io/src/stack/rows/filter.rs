@@ -9,6 +9,22 @@ use crate::stack::Cidr;
 
 /// Which rows are wanted. Empty: all of them. A row must meet every condition, and of several
 /// states or labels one.
+///
+/// ```
+#[doc = include_str!("../../../doc/stack_pair.rs")]
+#[doc = include_str!("../../../doc/stack_established.rs")]
+/// let rows = |filter: Filter| b.slice(now, &filter, &mut Cursor::default()).len();
+/// assert_eq!(rows(Filter::new()), 2); // the listener and the connection
+/// assert_eq!(rows(Filter::new().state(State::Listen)), 1);
+/// assert_eq!(rows(Filter::new().state(State::Listen).state(State::Established)), 2);
+/// assert_eq!(rows(Filter::new().port(80)), 2);
+/// assert_eq!((rows(Filter::new().local_port(80)), rows(Filter::new().remote_port(80))), (2, 0));
+/// assert_eq!(rows(Filter::new().local("10.0.0.0/24".parse()?)), 2);
+/// assert_eq!(rows(Filter::new().remote("10.0.0.0/24".parse()?)), 1); // a listener has no peer
+/// b.connection_cell(server).unwrap().set_label(Some("web".into()));
+/// assert_eq!(rows(Filter::new().label("web").state(State::Established)), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Filter {
     states: u16,

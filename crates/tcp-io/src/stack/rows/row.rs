@@ -15,6 +15,21 @@ use crate::stack::syn_queue::HalfOpenEntry;
 use crate::stack::tables::ConnEntry;
 
 /// One line of the table of connections.
+///
+/// ```
+#[doc = include_str!("../../../doc/stack_pair.rs")]
+#[doc = include_str!("../../../doc/stack_established.rs")]
+/// a.write(now, client, b"hello")?;
+/// assert!(a.poll_transmit(now).is_some());
+/// let row = &a.connections()[0];
+/// assert_eq!((row.state, row.send_queue, row.receive_queue), (State::Established, 5, 0));
+/// assert_eq!(row.local_addr().ip().to_string(), "10.0.0.1");
+/// assert_eq!(row.peer_addr(), Some("10.0.0.2:80".parse()?));
+/// assert!(row.is_ipv4());
+/// assert_eq!(row.next_timer().unwrap().timer, Timer::Retransmit);
+/// assert_eq!(row.info.as_ref().unwrap().congestion, "cubic");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ConnectionRow {
     /// What the stack calls the connection; none for listeners and records.
@@ -44,6 +59,19 @@ pub struct ConnectionRow {
 }
 
 /// A deadline of a row.
+///
+/// ```
+#[doc = include_str!("../../../doc/stack_pair.rs")]
+#[doc = include_str!("../../../doc/stack_established.rs")]
+/// a.write(now, client, b"hello")?;
+/// assert!(a.poll_transmit(now).is_some());
+/// let soon = now + Duration::from_millis(50);
+/// let rows = a.slice(soon, &Filter::new(), &mut Cursor::default());
+/// let rto = a.info(client).unwrap().rto;
+/// let timer = RunningTimer { timer: Timer::Retransmit, remaining: rto - Duration::from_millis(50) };
+/// assert!(rows[0].timers.contains(&timer));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RunningTimer {
     /// What will happen.

@@ -5,6 +5,14 @@ use tcp_core::connection::State;
 use crate::stack::Stack;
 
 /// How many of what there is, as `ss -s` tells.
+///
+/// ```
+#[doc = include_str!("../../../doc/stack_pair.rs")]
+#[doc = include_str!("../../../doc/stack_established.rs")]
+/// let summary = b.summary();
+/// assert_eq!((summary.count(State::Listen), summary.count(State::Established)), (1, 1));
+/// assert_eq!((summary.total(), summary.established(), summary.orphans), (1, 1, 0));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Summary {
     by_state: [u32; State::ALL.len()],
@@ -39,6 +47,16 @@ impl Summary {
 impl Stack {
     /// How many of what there is. Constant cost. A call of the application counts once the stack
     /// has looked at the connection, which it does at once.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_established.rs")]
+    /// a.close(now, client);
+    /// b.close(now, server);
+    /// carry(now, &mut a, &mut b);
+    /// assert_eq!(a.summary().count(State::TimeWait), 1);
+    /// assert_eq!(a.summary().established(), 0);
+    /// ```
     pub fn summary(&self) -> Summary {
         let people = &self.connections.population;
         let mut by_state = State::ALL.map(|s| people.count(s));

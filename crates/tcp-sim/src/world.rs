@@ -54,6 +54,38 @@ type Router = Box<dyn FnMut(usize, &[u8]) -> Option<usize> + Send>;
 ///
 /// If dropped by a panic, a world prints its seed, the counters of its links and the last packets
 /// of every node.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_core::connection::State;
+/// use tcp_io::stack::{ConnectOptions, ListenOptions, StackConfig};
+/// use tcp_sim::{LinkConfig, pair};
+///
+/// // Two hosts with 10 ms between them: a world of two nodes.
+/// let link = LinkConfig::default().delay(Duration::from_millis(10));
+/// let mut world = pair(7, link, &StackConfig::default());
+/// assert_eq!((world.seed(), world.nodes().len()), (7, 2));
+/// let to = "10.0.0.2:80".parse()?;
+/// world.node_mut(1).stack.listen(to, ListenOptions::default())?;
+///
+/// // The first SYN is lost, and sent again after a second.
+/// world.set_link(0, 1, LinkConfig::down());
+/// let now = world.now();
+/// let client = world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+/// world.run_for(Duration::from_millis(500));
+/// assert_eq!(world.link(0, 1).stats().outage_dropped, 1);
+/// let config = world.link(1, 0).config().clone();
+/// world.link_mut(0, 1).set_config(config);
+/// world.run_for(Duration::from_millis(600));
+/// assert_eq!(world.node(0).stack.state(client), State::Established);
+///
+/// // SYN, SYN and ACK one way; SYN-ACK the other.
+/// let sent: Vec<_> = world.link_stats().map(|(ends, stats)| (ends, stats.sent)).collect();
+/// assert_eq!(sent, [((0, 1), 3), ((1, 0), 1)]);
+/// assert!(world.trace().lines_of(0).next().unwrap().contains("A > B outage"));
+/// assert!(world.report().starts_with("world with seed 7 at "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct World<N: Node> {
     seed: u64,
     now: Instant,
@@ -103,16 +135,67 @@ impl<N: Node> World<N> {
     }
 
     /// Begins a new trace that keeps `packets` of each node; 0 switches tracing off, for speed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tcp_io::stack::ConnectOptions;
+    /// # use tcp_sim::{LinkConfig, pair};
+    /// let mut world = pair(1, LinkConfig::default(), &Default::default());
+    /// world.set_trace_depth(0);
+    /// let (now, to) = (world.now(), world.node(1).addr(80));
+    /// world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+    /// world.run_for(Duration::from_millis(10)); // a SYN and a reset, which nobody remembers
+    /// assert_eq!((world.trace().recorded(), world.link(0, 1).stats().delivered), (0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_trace_depth(&mut self, packets: usize) {
         self.trace = Trace::new(packets);
     }
 
     /// Sets after how many rounds of events without time passing the world panics (100,000).
+    ///
+    /// ```
+    /// use tcp_core::Instant;
+    /// use tcp_sim::{LinkConfig, Node, World};
+    ///
+    /// /// A node that wants to be called again at once, for ever.
+    /// struct Restless(Instant);
+    /// impl Node for Restless {
+    ///     fn receive(&mut self, _now: Instant, _packet: &[u8]) {}
+    ///     fn transmit(&mut self, _now: Instant, _out: &mut dyn FnMut(Vec<u8>)) {}
+    ///     fn next_deadline(&self) -> Option<Instant> {
+    ///         Some(self.0)
+    ///     }
+    ///     fn on_deadline(&mut self, now: Instant) {
+    ///         self.0 = now;
+    ///     }
+    /// }
+    ///
+    /// let mut world = World::new(1, LinkConfig::default());
+    /// world.add_node(Restless(Instant::ZERO), &[]);
+    /// world.set_round_limit(10);
+    /// assert!((0..10).all(|_| world.step()));
+    /// // The next panics: "10 rounds of events at .. without time passing".
+    /// let next = std::panic::AssertUnwindSafe(|| world.step());
+    /// assert!(std::panic::catch_unwind(next).is_err());
+    /// ```
     pub fn set_round_limit(&mut self, rounds: u32) {
         self.round_limit = rounds;
     }
 
     /// Packets dropped because no node, or only the sender itself, has the destination.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tcp_io::stack::ConnectOptions;
+    /// # use tcp_sim::{LinkConfig, pair};
+    /// let mut world = pair(1, LinkConfig::default(), &Default::default());
+    /// let (now, nobody) = (world.now(), "10.0.0.99:80".parse()?);
+    /// world.node_mut(0).stack.connect(now, nobody, ConnectOptions::default())?;
+    /// world.run_for(Duration::from_millis(10));
+    /// assert_eq!(world.unroutable(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unroutable(&self) -> u64 {
         self.unroutable
     }
@@ -120,6 +203,22 @@ impl<N: Node> World<N> {
     /// Collects what the nodes have to send, moves the clock to the next event, delivers every
     /// packet that is due then, calls every deadline that has come, and collects again. Returns
     /// false, and does nothing more than the first collecting, if nothing will ever happen.
+    ///
+    /// ```
+    /// # use tcp_io::stack::ConnectOptions;
+    /// # use tcp_sim::{LinkConfig, pair};
+    /// let link = LinkConfig::default().delay(std::time::Duration::from_millis(10));
+    /// let mut world = pair(1, link, &Default::default());
+    /// assert!(!world.step()); // nothing will ever happen
+    /// let (now, to) = (world.now(), world.node(1).addr(80));
+    /// world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+    /// let mut times = Vec::new();
+    /// while world.step() {
+    ///     times.push(world.now().as_millis());
+    /// }
+    /// assert_eq!(times, [10, 20]); // the SYN, and the reset of a host where nobody listens
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Panics
     /// If the clock has not moved for too many rounds.
@@ -137,6 +236,22 @@ impl<N: Node> World<N> {
     /// Steps until `condition` holds, at most until `limit` inclusive; returns whether it holds.
     /// The condition is asked before each step and may act on the nodes. If it never held the
     /// clock stands at `limit` (or, with [`Instant::FAR_FUTURE`], at the last event).
+    ///
+    /// ```
+    /// # use tcp_core::Instant;
+    /// # use tcp_core::connection::State;
+    /// # use tcp_io::stack::ConnectOptions;
+    /// # use tcp_sim::{Host, LinkConfig, World, pair};
+    /// let mut world = pair(1, LinkConfig::down(), &Default::default());
+    /// let (now, to) = (world.now(), world.node(1).addr(80));
+    /// let client = world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+    /// let given_up = |w: &mut World<Host>| w.node(0).stack.state(client) == State::Closed;
+    /// assert!(!world.run_until(Instant::from_millis(60_000), given_up));
+    /// assert_eq!(world.now(), Instant::from_millis(60_000));
+    /// assert!(world.run_until(Instant::FAR_FUTURE, given_up));
+    /// assert_eq!(world.now().as_millis() / 1000, 180); // the SYN's patience
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Panics
     /// If the clock has not moved for too many rounds.
@@ -249,6 +364,22 @@ impl<N: Node> World<N> {
 impl<N: Node> World<N> {
     /// Everything that helps after a failure: seed, time, counters of the links that were used,
     /// and the last packets of every node.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tcp_io::stack::ConnectOptions;
+    /// # use tcp_sim::{LinkConfig, pair};
+    /// let mut world = pair(7, LinkConfig::default(), &Default::default());
+    /// let (now, to) = (world.now(), world.node(1).addr(80));
+    /// world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+    /// world.run_for(Duration::from_millis(10));
+    /// let report = world.report();
+    /// let first = report.lines().next().unwrap();
+    /// assert!(first.starts_with("world with seed 7 at "));
+    /// assert!(report.contains("A > B LinkStats { sent: 1, delivered: 1,"));
+    /// assert!(report.contains("B > A received   10.0.0.2:80 > "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn report(&self) -> String {
         let mut text = format!("world with seed {} at {:?}\n", self.seed, self.now);
         for ((from, to), stats) in self.link_stats().filter(|(_, stats)| stats.sent > 0) {

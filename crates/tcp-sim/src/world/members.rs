@@ -24,6 +24,21 @@ impl<N: Node> World<N> {
 
     /// Replaces routing by destination address: the closure gets the number of the sending node
     /// and the packet, and names the receiving node, or none to drop it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tcp_io::stack::{ConnectOptions, StackConfig};
+    /// use tcp_sim::{LinkConfig, pair};
+    ///
+    /// let mut world = pair(1, LinkConfig::default(), &StackConfig::default());
+    /// // Whatever node 0 says goes to node 1; nothing comes back.
+    /// world.route_by(|from, packet| (from == 0).then_some(1));
+    /// let (now, far) = (world.now(), "192.0.2.1:80".parse()?);
+    /// world.node_mut(0).stack.connect(now, far, ConnectOptions::default())?;
+    /// world.run_for(Duration::from_millis(10));
+    /// assert_eq!((world.link(0, 1).stats().delivered, world.unroutable()), (1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn route_by(&mut self, router: impl FnMut(usize, &[u8]) -> Option<usize> + Send + 'static) {
         self.router = Some(Box::new(router));
     }
@@ -37,6 +52,13 @@ impl<N: Node> World<N> {
     }
 
     /// Changes all links.
+    ///
+    /// ```
+    /// # use tcp_sim::{LinkConfig, pair};
+    /// let mut world = pair(1, LinkConfig::default(), &Default::default());
+    /// world.set_links(&LinkConfig::default().mtu(576));
+    /// assert_eq!((world.link(0, 1).config().mtu, world.link(1, 0).config().mtu), (576, 576));
+    /// ```
     pub fn set_links(&mut self, config: &LinkConfig) {
         for link in self.links.values_mut() {
             link.set_config(config.clone());

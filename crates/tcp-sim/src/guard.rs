@@ -26,6 +26,11 @@ impl SeedGuard {
     }
 
     /// The seed, as given.
+    ///
+    /// ```
+    /// let guard = tcp_sim::SeedGuard::new(42, "loss sweep");
+    /// assert_eq!(guard.seed(), 42);
+    /// ```
     pub fn seed(&self) -> u64 {
         self.seed
     }

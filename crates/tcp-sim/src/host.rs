@@ -10,6 +10,23 @@ use tcp_io::stack::{Stack, StackConfig};
 use crate::{LinkConfig, Node, World};
 
 /// A stack in the simulated network.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_io::stack::{ConnectOptions, ListenOptions, StackConfig};
+/// use tcp_sim::{Host, LinkConfig, pair};
+///
+/// let mut world = pair(1, LinkConfig::default(), &StackConfig::default());
+/// let now = world.now();
+/// let addr = world.node(1).addr(80);
+/// assert_eq!(addr.to_string(), "10.0.0.2:80");
+/// let listener = world.node_mut(1).stack.listen(addr, ListenOptions::default())?;
+/// let client = world.node_mut(0).stack.connect(now, addr, ConnectOptions::default())?;
+///
+/// let accepted = |w: &mut tcp_sim::World<Host>| w.node_mut(1).stack.accept(listener) != Ok(None);
+/// assert!(world.run_until(Instant::from_millis(1), accepted));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Host {
     /// The stack; tests call it directly.
@@ -60,6 +77,24 @@ impl Node for Host {
 }
 
 /// Two hosts, 10.0.0.1 and 10.0.0.2 (fd00::1 and fd00::2), joined by links of one kind.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_core::connection::State;
+/// use tcp_io::stack::{ConnectOptions, ListenOptions, StackConfig};
+/// use tcp_sim::{LinkConfig, pair};
+///
+/// let link = LinkConfig::default().delay(Duration::from_millis(25));
+/// let mut world = pair(7, link, &StackConfig::default());
+/// world.node_mut(1).stack.listen("[fd00::2]:80".parse()?, ListenOptions::default())?;
+/// let (now, to) = (world.now(), "[fd00::2]:80".parse()?);
+/// let client = world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+/// world.run_for(Duration::from_millis(49));
+/// assert_eq!(world.node(0).stack.state(client), State::SynSent);
+/// world.run_for(Duration::from_millis(1)); // one round trip: the SYN-ACK is there
+/// assert_eq!(world.node(0).stack.state(client), State::Established);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Panics
 /// Never: the addresses are valid.

@@ -28,6 +28,32 @@ use dice::{CopyDice, Dice};
 ///
 /// Drain rule: after [`Link::push`], and whenever [`Link::next_delivery`] has come, call
 /// [`Link::pop`] until it returns `None`.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_core::Instant;
+/// use tcp_sim::{DropReason, Fate, Link, LinkConfig, Marks};
+///
+/// // 1,000 octets take 1 ms at 8 Mbit/s, and then 10 ms to the other end.
+/// let config = LinkConfig::default().rate(8_000_000).delay(Duration::from_millis(10)).mtu(1000);
+/// let mut link = Link::new(config, 1);
+/// let now = Instant::ZERO;
+/// assert_eq!(link.push(now, vec![1; 1000]), Fate::Carried(Marks::default()));
+/// assert_eq!(link.push(now, vec![2; 1000]), Fate::Carried(Marks::default()));
+/// assert_eq!(link.push(now, vec![3; 1001]), Fate::Dropped(DropReason::TooBig));
+///
+/// assert_eq!((link.in_flight(), link.next_delivery()), (2, Some(Instant::from_millis(11))));
+/// assert_eq!(link.pop(Instant::from_millis(10)), None);
+/// assert_eq!(link.pop(Instant::from_millis(11)), Some(vec![1; 1000]));
+/// assert_eq!(link.next_delivery(), Some(Instant::from_millis(12))); // it waited for the first
+///
+/// // A wire that is cut loses what comes now, not what is on its way.
+/// link.set_config(LinkConfig::down());
+/// assert!(link.config().mtu > 1000);
+/// assert_eq!(link.push(Instant::from_millis(12), vec![4]), Fate::Dropped(DropReason::Outage));
+/// assert_eq!(link.pop(Instant::from_millis(12)), Some(vec![2; 1000]));
+/// assert_eq!((link.stats().delivered, link.stats().dropped()), (2, 2));
+/// ```
 #[derive(Debug)]
 pub struct Link {
     config: LinkConfig,
@@ -42,6 +68,21 @@ pub struct Link {
 
 /// What a link did, in packets. At any time
 /// `sent + duplicated = delivered + in flight + the five kinds of drops`.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_sim::{Link, LinkConfig};
+///
+/// let mut link = Link::new(LinkConfig::default().loss(0.3).duplicate(0.1), 1);
+/// for n in 0..1000 {
+///     link.push(Instant::ZERO, vec![n as u8; 100]);
+/// }
+/// while link.pop(Instant::ZERO).is_some() {}
+/// let stats = link.stats();
+/// assert_eq!((stats.sent, stats.dropped()), (1000, stats.lost));
+/// assert!((250..350).contains(&stats.lost));
+/// assert_eq!(stats.sent + stats.duplicated, stats.delivered + stats.dropped());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LinkStats {
@@ -68,6 +109,20 @@ pub struct LinkStats {
 }
 
 /// What became of a pushed packet.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_sim::{DropReason, Fate, Link, LinkConfig};
+///
+/// let mut link = Link::new(LinkConfig::default().duplicate(1.0), 1);
+/// match link.push(Instant::ZERO, vec![7; 100]) {
+///     Fate::Carried(marks) => assert!(marks.duplicated && !marks.corrupted),
+///     Fate::Dropped(why) => panic!("{why:?}"),
+/// }
+/// link.set_config(LinkConfig::default().loss(1.0));
+/// assert_eq!(link.push(Instant::ZERO, vec![7; 100]), Fate::Dropped(DropReason::Loss));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It will arrive, changed as the marks say.
@@ -77,6 +132,21 @@ pub enum Fate {
 }
 
 /// How a carried packet was treated. With a duplicate, a mark speaks of at least one copy.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_core::Instant;
+/// use tcp_sim::{Fate, Link, LinkConfig, Marks};
+///
+/// let config = LinkConfig::default().corrupt(1.0).reorder(1.0, Duration::from_millis(5));
+/// let mut link = Link::new(config, 1);
+/// let marks = Marks { corrupted: true, reordered: true, ..Marks::default() };
+/// assert_eq!(link.push(Instant::ZERO, vec![0; 100]), Fate::Carried(marks));
+/// // 1 to 3 bits were flipped, and it comes 5 ms late.
+/// let packet = link.pop(Instant::from_millis(5)).unwrap();
+/// let flipped: u32 = packet.iter().map(|octet| octet.count_ones()).sum();
+/// assert!((1..=3).contains(&flipped));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     /// It will arrive twice.
@@ -88,6 +158,19 @@ pub struct Marks {
 }
 
 /// Why a packet will not arrive.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_sim::{DropReason, Fate, Link, LinkConfig, QueueLimit};
+///
+/// // One packet on the wire, one in the queue.
+/// let config = LinkConfig::default().rate(8_000).queue(QueueLimit::Packets(1));
+/// let mut link = Link::new(config, 1);
+/// link.push(Instant::ZERO, vec![1; 100]);
+/// link.push(Instant::ZERO, vec![2; 100]);
+/// let third = link.push(Instant::ZERO, vec![3; 100]);
+/// assert_eq!(third, Fate::Dropped(DropReason::QueueFull));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
     /// Longer than the MTU.

@@ -34,11 +34,27 @@ const MODEST_RATE: u64 = 10_000_000;
 /// 10 Mbit/s), `duplicate5`, `corrupt1`, `bursts` (about 2 % in groups of five), `outage3s` (from
 /// 0.5 s on, at 10 Mbit/s), `mtu576`, `jumbo65535`, `all_together`. All have a delay of 10 ms,
 /// and an MTU of 1,500 bytes unless named otherwise.
+///
+/// ```
+/// let lossy = tcp_sim::profile("loss5").unwrap();
+/// assert_eq!((lossy.loss, lossy.delay.as_millis(), lossy.mtu), (0.05, 10, 1500));
+/// assert_eq!(tcp_sim::profile("perfect"), None);
+/// ```
 pub fn profile(name: &str) -> Option<LinkConfig> {
     all().find(|(known, _)| *known == name).map(|(_, config)| config)
 }
 
 /// All profiles with their names, from good to bad.
+///
+/// ```
+/// use tcp_sim::{Link, profiles};
+///
+/// for (name, config) in profiles::all() {
+///     let link = Link::new(config, 1);
+///     assert!(link.config().mtu >= 576, "{name}");
+/// }
+/// assert_eq!(profiles::all().next().unwrap().0, "clean");
+/// ```
 pub fn all() -> impl Iterator<Item = (&'static str, LinkConfig)> {
     PROFILES.iter().map(|(name, make)| (*name, make()))
 }

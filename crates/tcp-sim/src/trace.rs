@@ -24,6 +24,32 @@ const SNAP_LEN: usize = 128;
 ///
 /// `Display` prints all ends together in the order of events: seconds, sending end, receiving
 /// end, what happened to the packet, and the packet.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_sim::trace::{Event, Snapshot, Trace};
+/// use tcp_sim::{DropReason, Fate};
+///
+/// # let syn = [
+/// #     0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, // IP
+/// #     0x0f, 0xa0, 0, 80, 0, 0, 0, 9, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0, // TCP
+/// # ];
+/// let mut trace = Trace::new(2);
+/// for ms in [0, 1000, 3000] {
+///     // A SYN of end 0, and again.
+///     let event = Event::Sent { to: 1, fate: Fate::Dropped(DropReason::Loss) };
+///     trace.record(Instant::from_millis(ms), 0, event, Snapshot::of(&syn));
+/// }
+/// trace.record(Instant::from_millis(3000), 1, Event::NoRoute, Snapshot::of(&[0x45]));
+///
+/// // The last two of end 0; the ends are called A, B and so on.
+/// let lines: Vec<String> = trace.lines_of(0).collect();
+/// let packet = "10.0.0.1:4000 > 10.0.0.2:80 [S] seq 9 win 65535 len 0";
+/// assert_eq!(lines[0], format!("1.000000 A > B lost       {packet}"));
+/// assert_eq!((lines.len(), trace.recorded()), (2, 4));
+/// assert!(trace.to_string().ends_with("3.000000 B > ? no-route   (cut)\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Trace {
     depth: usize,
@@ -32,6 +58,16 @@ pub struct Trace {
 }
 
 /// What happened to a packet at an end.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_sim::trace::{Event, Snapshot, Trace};
+///
+/// let mut trace = Trace::new(10);
+/// let packet = Snapshot::of(&[0x60; 40]);
+/// trace.record(Instant::from_millis(5), 1, Event::Received { from: 0 }, packet);
+/// assert!(trace.lines_of(1).next().unwrap().starts_with("0.005000 A > B received"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Sent to the end with this number.
@@ -59,6 +95,19 @@ struct Record {
 }
 
 /// The beginning of a packet, kept after the packet has gone.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_sim::trace::{Event, Snapshot, Trace};
+///
+/// let mut packet = vec![0; 1500];
+/// packet[..4].copy_from_slice(&[0x45, 0, 0x05, 0xdc]);
+/// let taken = Snapshot::of(&packet);
+/// drop(packet); // what the headers say is kept
+/// let mut trace = Trace::new(1);
+/// trace.record(Instant::ZERO, 0, Event::NoRoute, taken);
+/// assert!(trace.to_string().ends_with("0.0.0.0 > 0.0.0.0 protocol 0 len 1480\n"));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshot {
     len: usize,

@@ -1,5 +1,8 @@
 //! What happens next, and when? Connects nodes by links and moves one virtual clock from event to
-//! event. How a link treats packets is `link`'s affair; what a node does with them is its own.
+//! event. Who is there, and over which links, is told in `members`. How a link treats packets is
+//! `link`'s affair; what a node does with them is its own.
+
+mod members;
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +14,7 @@ use std::time::Duration;
 
 use tcp_core::Instant;
 
-use crate::link::{Link, LinkConfig, LinkStats, mix};
+use crate::link::{Link, LinkConfig};
 use crate::trace::{Event, Snapshot, Trace, destination, end_name};
 
 /// Packets remembered of each node unless [`World::set_trace_depth`] says otherwise.
@@ -51,6 +54,38 @@ type Router = Box<dyn FnMut(usize, &[u8]) -> Option<usize> + Send>;
 ///
 /// If dropped by a panic, a world prints its seed, the counters of its links and the last packets
 /// of every node.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_core::connection::State;
+/// use tcp_io::stack::{ConnectOptions, ListenOptions, StackConfig};
+/// use tcp_sim::{LinkConfig, pair};
+///
+/// // Two hosts with 10 ms between them: a world of two nodes.
+/// let link = LinkConfig::default().delay(Duration::from_millis(10));
+/// let mut world = pair(7, link, &StackConfig::default());
+/// assert_eq!((world.seed(), world.nodes().len()), (7, 2));
+/// let to = "10.0.0.2:80".parse()?;
+/// world.node_mut(1).stack.listen(to, ListenOptions::default())?;
+///
+/// // The first SYN is lost, and sent again after a second.
+/// world.set_link(0, 1, LinkConfig::down());
+/// let now = world.now();
+/// let client = world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+/// world.run_for(Duration::from_millis(500));
+/// assert_eq!(world.link(0, 1).stats().outage_dropped, 1);
+/// let config = world.link(1, 0).config().clone();
+/// world.link_mut(0, 1).set_config(config);
+/// world.run_for(Duration::from_millis(600));
+/// assert_eq!(world.node(0).stack.state(client), State::Established);
+///
+/// // SYN, SYN and ACK one way; SYN-ACK the other.
+/// let sent: Vec<_> = world.link_stats().map(|(ends, stats)| (ends, stats.sent)).collect();
+/// assert_eq!(sent, [((0, 1), 3), ((1, 0), 1)]);
+/// assert!(world.trace().lines_of(0).next().unwrap().contains("A > B outage"));
+/// assert!(world.report().starts_with("world with seed 7 at "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct World<N: Node> {
     seed: u64,
     now: Instant,
@@ -84,63 +119,6 @@ impl<N: Node> World<N> {
         }
     }
 
-    /// Adds a node with its addresses, connects it with all others and returns its number. An
-    /// address that another node had moves to this one.
-    pub fn add_node(&mut self, node: N, addresses: &[IpAddr]) -> usize {
-        let new = self.nodes.len();
-        for other in 0..new {
-            for (from, to) in [(other, new), (new, other)] {
-                let seed = mix(mix(self.seed, from as u64), to as u64);
-                self.links.insert((from, to), Link::new(self.default_link.clone(), seed));
-            }
-        }
-        self.nodes.push(node);
-        self.addresses.extend(addresses.iter().map(|address| (*address, new)));
-        new
-    }
-
-    /// Replaces routing by destination address: the closure gets the number of the sending node
-    /// and the packet, and names the receiving node, or none to drop it.
-    pub fn route_by(&mut self, router: impl FnMut(usize, &[u8]) -> Option<usize> + Send + 'static) {
-        self.router = Some(Box::new(router));
-    }
-
-    /// Changes the link from one node to another; see [`Link::set_config`].
-    ///
-    /// # Panics
-    /// If there are no such two nodes.
-    pub fn set_link(&mut self, from: usize, to: usize, config: LinkConfig) {
-        self.link_mut(from, to).set_config(config);
-    }
-
-    /// Changes all links.
-    pub fn set_links(&mut self, config: &LinkConfig) {
-        for link in self.links.values_mut() {
-            link.set_config(config.clone());
-        }
-    }
-
-    /// The link from one node to another.
-    ///
-    /// # Panics
-    /// If there are no such two nodes.
-    pub fn link(&self, from: usize, to: usize) -> &Link {
-        self.links.get(&(from, to)).unwrap_or_else(|| panic!("no link from {from} to {to}"))
-    }
-
-    /// The link from one node to another, for changing it.
-    ///
-    /// # Panics
-    /// If there are no such two nodes.
-    pub fn link_mut(&mut self, from: usize, to: usize) -> &mut Link {
-        self.links.get_mut(&(from, to)).unwrap_or_else(|| panic!("no link from {from} to {to}"))
-    }
-
-    /// The counters of every link, by sending and receiving node.
-    pub fn link_stats(&self) -> impl Iterator<Item = ((usize, usize), LinkStats)> + '_ {
-        self.links.iter().map(|(ends, link)| (*ends, link.stats()))
-    }
-
     /// The virtual time.
     pub fn now(&self) -> Instant {
         self.now
@@ -151,43 +129,73 @@ impl<N: Node> World<N> {
         self.seed
     }
 
-    /// The nodes, by number.
-    pub fn nodes(&self) -> &[N] {
-        &self.nodes
-    }
-
-    /// One node.
-    ///
-    /// # Panics
-    /// If there is no node of that number.
-    pub fn node(&self, number: usize) -> &N {
-        &self.nodes[number]
-    }
-
-    /// One node, for acting as its user; what it wants to send then is sent in the next step.
-    ///
-    /// # Panics
-    /// If there is no node of that number.
-    pub fn node_mut(&mut self, number: usize) -> &mut N {
-        &mut self.nodes[number]
-    }
-
     /// The last packets of every node.
     pub fn trace(&self) -> &Trace {
         &self.trace
     }
 
     /// Begins a new trace that keeps `packets` of each node; 0 switches tracing off, for speed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tcp_io::stack::ConnectOptions;
+    /// # use tcp_sim::{LinkConfig, pair};
+    /// let mut world = pair(1, LinkConfig::default(), &Default::default());
+    /// world.set_trace_depth(0);
+    /// let (now, to) = (world.now(), world.node(1).addr(80));
+    /// world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+    /// world.run_for(Duration::from_millis(10)); // a SYN and a reset, which nobody remembers
+    /// assert_eq!((world.trace().recorded(), world.link(0, 1).stats().delivered), (0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_trace_depth(&mut self, packets: usize) {
         self.trace = Trace::new(packets);
     }
 
     /// Sets after how many rounds of events without time passing the world panics (100,000).
+    ///
+    /// ```
+    /// use tcp_core::Instant;
+    /// use tcp_sim::{LinkConfig, Node, World};
+    ///
+    /// /// A node that wants to be called again at once, for ever.
+    /// struct Restless(Instant);
+    /// impl Node for Restless {
+    ///     fn receive(&mut self, _now: Instant, _packet: &[u8]) {}
+    ///     fn transmit(&mut self, _now: Instant, _out: &mut dyn FnMut(Vec<u8>)) {}
+    ///     fn next_deadline(&self) -> Option<Instant> {
+    ///         Some(self.0)
+    ///     }
+    ///     fn on_deadline(&mut self, now: Instant) {
+    ///         self.0 = now;
+    ///     }
+    /// }
+    ///
+    /// let mut world = World::new(1, LinkConfig::default());
+    /// world.add_node(Restless(Instant::ZERO), &[]);
+    /// world.set_round_limit(10);
+    /// assert!((0..10).all(|_| world.step()));
+    /// // The next panics: "10 rounds of events at .. without time passing".
+    /// let next = std::panic::AssertUnwindSafe(|| world.step());
+    /// assert!(std::panic::catch_unwind(next).is_err());
+    /// ```
     pub fn set_round_limit(&mut self, rounds: u32) {
         self.round_limit = rounds;
     }
 
     /// Packets dropped because no node, or only the sender itself, has the destination.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tcp_io::stack::ConnectOptions;
+    /// # use tcp_sim::{LinkConfig, pair};
+    /// let mut world = pair(1, LinkConfig::default(), &Default::default());
+    /// let (now, nobody) = (world.now(), "10.0.0.99:80".parse()?);
+    /// world.node_mut(0).stack.connect(now, nobody, ConnectOptions::default())?;
+    /// world.run_for(Duration::from_millis(10));
+    /// assert_eq!(world.unroutable(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unroutable(&self) -> u64 {
         self.unroutable
     }
@@ -195,6 +203,22 @@ impl<N: Node> World<N> {
     /// Collects what the nodes have to send, moves the clock to the next event, delivers every
     /// packet that is due then, calls every deadline that has come, and collects again. Returns
     /// false, and does nothing more than the first collecting, if nothing will ever happen.
+    ///
+    /// ```
+    /// # use tcp_io::stack::ConnectOptions;
+    /// # use tcp_sim::{LinkConfig, pair};
+    /// let link = LinkConfig::default().delay(std::time::Duration::from_millis(10));
+    /// let mut world = pair(1, link, &Default::default());
+    /// assert!(!world.step()); // nothing will ever happen
+    /// let (now, to) = (world.now(), world.node(1).addr(80));
+    /// world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+    /// let mut times = Vec::new();
+    /// while world.step() {
+    ///     times.push(world.now().as_millis());
+    /// }
+    /// assert_eq!(times, [10, 20]); // the SYN, and the reset of a host where nobody listens
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Panics
     /// If the clock has not moved for too many rounds.
@@ -212,6 +236,22 @@ impl<N: Node> World<N> {
     /// Steps until `condition` holds, at most until `limit` inclusive; returns whether it holds.
     /// The condition is asked before each step and may act on the nodes. If it never held the
     /// clock stands at `limit` (or, with [`Instant::FAR_FUTURE`], at the last event).
+    ///
+    /// ```
+    /// # use tcp_core::Instant;
+    /// # use tcp_core::connection::State;
+    /// # use tcp_io::stack::ConnectOptions;
+    /// # use tcp_sim::{Host, LinkConfig, World, pair};
+    /// let mut world = pair(1, LinkConfig::down(), &Default::default());
+    /// let (now, to) = (world.now(), world.node(1).addr(80));
+    /// let client = world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+    /// let given_up = |w: &mut World<Host>| w.node(0).stack.state(client) == State::Closed;
+    /// assert!(!world.run_until(Instant::from_millis(60_000), given_up));
+    /// assert_eq!(world.now(), Instant::from_millis(60_000));
+    /// assert!(world.run_until(Instant::FAR_FUTURE, given_up));
+    /// assert_eq!(world.now().as_millis() / 1000, 180); // the SYN's patience
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Panics
     /// If the clock has not moved for too many rounds.
@@ -324,6 +364,22 @@ impl<N: Node> World<N> {
 impl<N: Node> World<N> {
     /// Everything that helps after a failure: seed, time, counters of the links that were used,
     /// and the last packets of every node.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tcp_io::stack::ConnectOptions;
+    /// # use tcp_sim::{LinkConfig, pair};
+    /// let mut world = pair(7, LinkConfig::default(), &Default::default());
+    /// let (now, to) = (world.now(), world.node(1).addr(80));
+    /// world.node_mut(0).stack.connect(now, to, ConnectOptions::default())?;
+    /// world.run_for(Duration::from_millis(10));
+    /// let report = world.report();
+    /// let first = report.lines().next().unwrap();
+    /// assert!(first.starts_with("world with seed 7 at "));
+    /// assert!(report.contains("A > B LinkStats { sent: 1, delivered: 1,"));
+    /// assert!(report.contains("B > A received   10.0.0.2:80 > "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn report(&self) -> String {
         let mut text = format!("world with seed {} at {:?}\n", self.seed, self.now);
         for ((from, to), stats) in self.link_stats().filter(|(_, stats)| stats.sent > 0) {

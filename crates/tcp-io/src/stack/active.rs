@@ -13,6 +13,18 @@ use super::tables::Owner;
 use crate::cell::ConnId;
 
 /// How to connect.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// // From port 4000, with a user timeout that holds from the first SYN on.
+/// let mut options = a.config().tcp.options.clone();
+/// options.user_timeout = Some(Duration::from_secs(5));
+/// let options = ConnectOptions { local: Some("10.0.0.1:4000".parse()?), options: Some(options) };
+/// let client = a.connect(now, "10.0.0.2:80".parse()?, options)?;
+/// assert_eq!(a.info(client).unwrap().tuple.local.port, 4000);
+/// assert_eq!(a.options(client).unwrap().user_timeout, Some(Duration::from_secs(5)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
     /// The local address, or none to let the stack choose (MUST-43, MUST-44). Port 0 chooses an
@@ -23,6 +35,17 @@ pub struct ConnectOptions {
 }
 
 /// Connecting was refused before a packet was sent.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// let group = a.connect(now, "224.0.0.1:80".parse()?, ConnectOptions::default());
+/// assert_eq!(group, Err(OpenError::BadRemote));
+/// let options = ConnectOptions { local: Some("10.9.9.9:0".parse()?), options: None };
+/// let spoofed = a.connect(now, "10.0.0.2:80".parse()?, options);
+/// assert_eq!(spoofed, Err(OpenError::BadLocal));
+/// assert!(a.poll_transmit(now).is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OpenError {
     /// The destination is broadcast, multicast, or not a host's address (MUST-46).
@@ -68,6 +91,15 @@ impl Stack {
     /// Connects to `remote` (RFC 9293 3.10.1, active open). The SYN comes out of
     /// [`poll_transmit`](Self::poll_transmit); [`state`](Self::state) and
     /// [`take_error`](Self::take_error) tell what became of it.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    /// let client = a.connect(now, "10.0.0.2:81".parse()?, ConnectOptions::default())?;
+    /// assert_eq!(a.state(client), State::SynSent);
+    /// carry(now, &mut a, &mut b); // nobody listens there
+    /// assert_eq!(a.take_error(client), Some(TakenError::Ended(End::Refused)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If no packet can be sent; see [`OpenError`].

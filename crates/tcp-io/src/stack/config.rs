@@ -13,6 +13,19 @@ use super::Foreign;
 use super::routes::Routes;
 
 /// An address with the length of its network's prefix, as in `10.0.0.2/24`.
+///
+/// ```
+/// use tcp_io::stack::Cidr;
+///
+/// let own: Cidr = "10.45.0.2/24".parse()?;
+/// assert_eq!(own, Cidr::new([10, 45, 0, 2].into(), 24)?);
+/// assert_eq!((own.address().to_string(), own.prefix()), ("10.45.0.2".to_owned(), 24));
+/// assert!(own.contains([10, 45, 0, 77].into()));
+/// assert!(!own.contains([10, 45, 1, 77].into()));
+/// assert_eq!(own.broadcast(), Some([10, 45, 0, 255].into()));
+/// assert_eq!("fd45::2/64".parse::<Cidr>()?.broadcast(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Cidr {
     address: IpAddr,
@@ -20,6 +33,16 @@ pub struct Cidr {
 }
 
 /// An address that a stack cannot have.
+///
+/// ```
+/// use tcp_io::stack::{Cidr, CidrError};
+///
+/// let wrong = |text: &str| text.parse::<Cidr>().unwrap_err();
+/// assert_eq!(wrong("10.0.0.1"), CidrError::Syntax("10.0.0.1".to_owned()));
+/// assert_eq!(wrong("10.0.0.1/33"), CidrError::Prefix(33));
+/// assert_eq!(wrong("224.0.0.1/4"), CidrError::NotUnicast([224, 0, 0, 1].into()));
+/// assert_eq!(wrong("10.0.0.1/33").to_string(), "prefix /33 is longer than the address");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CidrError {
     /// Not of the form `address/prefix`.
@@ -111,6 +134,30 @@ impl fmt::Display for Cidr {
 
 /// Where a connect may take a TIME-WAIT record's place. It needs timestamps (RFC 7323), which tell
 /// old segments from new.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// // A client with one port, which a closed connection holds for 60 s.
+/// let config = StackConfig {
+///     ephemeral_ports: (40_000, 40_000),
+///     tw_reuse: TimeWaitReuse::On,
+///     ..a.config().clone()
+/// };
+/// let mut a = Stack::new(now, config, [1; 32]);
+/// # let listener = b.listen("10.0.0.2:80".parse()?, ListenOptions::default())?;
+/// let to = "10.0.0.2:80".parse()?;
+/// let client = a.connect(now, to, ConnectOptions::default())?;
+/// # carry(now, &mut a, &mut b);
+/// # let server = b.accept(listener)?.unwrap();
+/// a.close(now, client);
+/// # carry(now, &mut a, &mut b);
+/// b.close(now, server);
+/// carry(now, &mut a, &mut b);
+/// assert_eq!(a.connect(now, to, ConnectOptions::default()), Err(OpenError::NoPorts));
+/// let later = now + Duration::from_millis(1100); // `tw_reuse_delay` has passed
+/// assert!(a.connect(later, to, ConnectOptions::default()).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum TimeWaitReuse {
     /// Nowhere: the quiet time runs to its end. Linux: 0.
@@ -123,6 +170,25 @@ pub enum TimeWaitReuse {
 }
 
 /// What a stack is made from.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_io::stack::{ConnectOptions, OpenError, Stack, StackConfig};
+///
+/// let config = StackConfig {
+///     addresses: vec!["10.0.0.1/24".parse()?, "fd00::1/64".parse()?],
+///     mtu: 1400,
+///     max_connections: 1,
+///     ..StackConfig::default()
+/// };
+/// let now = Instant::ZERO;
+/// let mut stack = Stack::new(now, config, [7; 32]);
+/// let client = stack.connect(now, "10.0.0.2:80".parse()?, ConnectOptions::default())?;
+/// assert_eq!(stack.info(client).unwrap().advertised_mss, 1400 - 40);
+/// let another = stack.connect(now, "[fd00::2]:80".parse()?, ConnectOptions::default());
+/// assert_eq!(another, Err(OpenError::TooMany));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct StackConfig {
     /// The stack's own addresses; at least one, unless only loopback is wanted.

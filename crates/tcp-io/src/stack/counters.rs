@@ -7,6 +7,16 @@ use tcp_core::error::DropReason;
 
 tcp_core::labels! {
     /// Why an IP packet went no further.
+    ///
+    /// ```
+    /// use tcp_io::stack::PacketDrop;
+    ///
+    /// let why = PacketDrop::AcceptQueueFull;
+    /// assert_eq!(why.name(), "AcceptQueueFull");
+    /// assert_eq!(why.nstat(), "TcpExtListenOverflows"); // as Linux calls it
+    /// assert_eq!(why.meaning(), "A SYN or last ACK while the accept queue is full.");
+    /// assert_eq!(PacketDrop::Checksum.nstat(), "StackPacketDropChecksum"); // Linux has none
+    /// ```
     pub enum PacketDrop, "StackPacketDrop" {
         /// Not a whole IPv4 or IPv6 packet, or its header checksum is wrong.
         Malformed => "IpInHdrErrors",
@@ -127,6 +137,35 @@ macro_rules! counters {
 counters! {
     /// Counters since the stack's start. A new one is a field here, or a label of
     /// [`PacketDrop`], [`DropReason`], [`SendReason`] or [`Happening`], and shows everywhere.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_established.rs")]
+    /// assert_eq!((a.counters().active_opens, b.counters().passive_opens), (1, 1));
+    /// a.write(now, client, b"hello")?;
+    /// let packet = a.poll_transmit(now).unwrap().to_vec();
+    /// assert_eq!(a.counters().sends(SendReason::Text), 1);
+    ///
+    /// // It is lost: the timer sends it again.
+    /// let later = a.next_deadline().unwrap();
+    /// a.on_deadline(later);
+    /// carry(later, &mut a, &mut b);
+    /// assert_eq!(a.counters().happenings(Happening::Timeout), 1);
+    /// assert_eq!(a.counters().by_name("TcpRetransSegs"), Some(1));
+    ///
+    /// // It was not lost at all and comes late; so does something that is no packet.
+    /// b.receive(later, &packet, RxChecksum::Unknown, None);
+    /// b.receive(later, &[0x45; 10], RxChecksum::Unknown, None);
+    /// assert_eq!(b.counters().segment_drops(DropReason::Paws), 1); // its timestamp is old
+    /// assert_eq!(b.counters().packet_drops(PacketDrop::Malformed), 1);
+    /// assert_eq!(b.counters().total_drops(), 2);
+    ///
+    /// // All that are not zero, as `nstat` shows them.
+    /// for row in b.counters().rows().filter(|row| row.value > 0) {
+    ///     println!("{:<32}{}", row.name, row.value);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub struct Counters {
         /// IP packets received; a merged super-segment counts once.
         pub packets_in: u64 => "IpInReceives",
@@ -205,6 +244,13 @@ counters! {
 }
 
 /// One counter, for tables.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+#[doc = include_str!("../../doc/stack_established.rs")]
+/// let row = a.counters().rows().find(|row| row.name == "TcpActiveOpens").unwrap();
+/// assert_eq!((row.value, row.meaning), (1, "Connections opened by us."));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CounterRow {
     /// As Linux's `nstat` names it, its group first (`TcpActiveOpens`, `TcpExtTCPTimeouts`); what

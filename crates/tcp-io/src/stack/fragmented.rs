@@ -83,11 +83,36 @@ impl Stack {
     }
 
     /// Datagrams that wait for fragments.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_udp.rs")]
+    /// a.udp_send(now, ours, vec![7; 2000], Some("10.0.0.2:6000".parse()?))?;
+    /// let [first, second] = [a.poll_transmit(now).unwrap(), a.poll_transmit(now).unwrap()];
+    /// b.receive(now, &second.to_vec(), RxChecksum::Unknown, None);
+    /// assert_eq!(b.fragmented_count(), 1);
+    /// b.receive(now, &first.to_vec(), RxChecksum::Unknown, None);
+    /// assert_eq!(b.fragmented_count(), 0);
+    /// assert_eq!(heard(&b, theirs).unwrap().1.len(), 2000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fragmented_count(&self) -> usize {
         self.fragments.v4.len() + self.fragments.v6.len()
     }
 
     /// What they hold, in octets.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_udp.rs")]
+    /// a.udp_send(now, ours, vec![7; 2000], Some("10.0.0.2:6000".parse()?))?;
+    /// let first = a.poll_transmit(now).unwrap().to_vec();
+    /// b.receive(now, &first, RxChecksum::Unknown, None);
+    /// assert!(b.fragment_memory() >= 1480);
+    /// b.on_deadline(now + Duration::from_secs(31)); // the rest does not come
+    /// assert_eq!(b.fragment_memory(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fragment_memory(&self) -> usize {
         self.fragments.v4.memory() + self.fragments.v6.memory()
     }

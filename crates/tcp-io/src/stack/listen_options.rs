@@ -12,6 +12,20 @@ use super::ports::BindError;
 use super::{ListenScope, PendingOptions, StackConfig};
 
 /// How to listen.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// let options = ListenOptions { backlog: 0, ..ListenOptions::default() };
+/// let listener = b.listen("10.0.0.2:80".parse()?, options)?;
+/// let first = a.connect(now, "10.0.0.2:80".parse()?, ConnectOptions::default())?;
+/// carry(now, &mut a, &mut b);
+/// // One waits to be accepted; there is no room for another one.
+/// let second = a.connect(now, "10.0.0.2:80".parse()?, ConnectOptions::default())?;
+/// carry(now, &mut a, &mut b);
+/// assert_eq!((a.state(first), a.state(second)), (State::Established, State::SynSent));
+/// assert_eq!(b.counters().packet_drops(PacketDrop::AcceptQueueFull), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
     /// Connections that may wait to be accepted, capped by `somaxconn`. As on Linux the queue
@@ -102,6 +116,16 @@ impl ListenOptions {
 }
 
 /// Listening is impossible.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// let elsewhere = a.listen("10.0.0.9:80".parse()?, ListenOptions::default());
+/// assert_eq!(elsewhere, Err(ListenError::Bind(BindError::NotLocal)));
+/// let options = ListenOptions { scope: ListenScope::Any, ..ListenOptions::default() };
+/// let any = a.listen("0.0.0.0:80".parse()?, options);
+/// assert_eq!(any, Err(ListenError::OwnAddressesOnly));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ListenError {
     /// The address or port cannot be had.

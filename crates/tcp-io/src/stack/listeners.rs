@@ -19,6 +19,16 @@ use super::{ConnectionRow, Filter, ListenOptions, ListenScope, StackConfig};
 use crate::cell::ListenerCell;
 
 /// Names a listener of one stack.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// let web = a.listen("10.0.0.1:80".parse()?, ListenOptions::default())?;
+/// a.close_listener(web);
+/// let ssh = a.listen("10.0.0.1:22".parse()?, ListenOptions::default())?;
+/// assert_ne!(web, ssh); // a name is not used again
+/// assert_eq!(a.listener_addr(web), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ListenerId {
     slot: u32,

@@ -59,6 +59,16 @@ impl Budget {
 
 impl Stack {
     /// How much memory the buffers of all connections hold, and how short it is.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_established.rs")]
+    /// assert_eq!(a.memory().charged, 0);
+    /// a.write(now, client, &[7; 1000])?;
+    /// assert!(a.memory().charged >= 1000);
+    /// assert_eq!((a.memory().holders, a.memory().level), (1, tcp_core::memory::Level::Low));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn memory(&self) -> MemoryInfo {
         self.budget.account.info()
     }

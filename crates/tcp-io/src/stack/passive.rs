@@ -24,6 +24,14 @@ impl Stack {
     /// Listens on an address (RFC 9293 3.10.1, passive open). Port 0 chooses one; see
     /// [`listener_addr`](Self::listener_addr).
     ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    /// let web = a.listen("0.0.0.0:80".parse()?, ListenOptions::default())?;
+    /// let again = a.listen("10.0.0.1:80".parse()?, ListenOptions::default());
+    /// assert_eq!(again, Err(ListenError::Bind(BindError::InUse)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If the address is not the stack's, or the port is taken; if a listener for any address
     /// names one, or the stack takes no foreign ones.
@@ -47,11 +55,29 @@ impl Stack {
     }
 
     /// What accepted connections start with.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    /// let listener = a.listen("10.0.0.1:80".parse()?, ListenOptions::default())?;
+    /// assert_eq!(a.listener_options(listener).unwrap().hop_limit, 64);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn listener_options(&self, id: ListenerId) -> Option<&SocketOptions> {
         self.listeners.tcp(id).map(|tcp| &tcp.options)
     }
 
     /// Changes what connections start with that are not established yet.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    /// let listener = b.listen("10.0.0.2:80".parse()?, ListenOptions::default())?;
+    /// b.set_listener_options(listener, |o| o.nodelay = true);
+    /// a.connect(now, "10.0.0.2:80".parse()?, ConnectOptions::default())?;
+    /// carry(now, &mut a, &mut b);
+    /// let server = b.accept(listener)?.unwrap();
+    /// assert!(b.options(server).unwrap().nodelay);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_listener_options(
         &mut self,
         id: ListenerId,
@@ -63,12 +89,37 @@ impl Stack {
     }
 
     /// The shared side of a listener, for tasks that accept.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    /// let listener = b.listen("10.0.0.2:80".parse()?, ListenOptions::default())?;
+    /// a.connect(now, "10.0.0.2:80".parse()?, ConnectOptions::default())?;
+    /// carry(now, &mut a, &mut b);
+    /// // A task accepts without the stack.
+    /// let cell = b.listener_cell(listener).unwrap();
+    /// assert_eq!((cell.queued(), cell.backlog()), (1, 128));
+    /// let server = cell.try_accept()?.unwrap();
+    /// assert_eq!(server.state(), State::Established);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn listener_cell(&self, id: ListenerId) -> Option<Arc<ListenerCell>> {
         self.listeners.cell(id).cloned()
     }
 
     /// Stops listening: undecided requests and connections that nobody accepted are reset,
     /// half-open records go, accepted connections are left alone.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_established.rs")]
+    /// let waits = a.connect(now, "10.0.0.2:80".parse()?, ConnectOptions::default())?;
+    /// carry(now, &mut a, &mut b);
+    /// b.close_listener(listener);
+    /// carry(now, &mut a, &mut b);
+    /// assert_eq!(a.take_error(waits), Some(TakenError::Ended(End::Reset)));
+    /// assert_eq!(b.state(server), State::Established); // accepted before
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close_listener(&mut self, id: ListenerId) {
         self.close_requests(id);
         self.clear_syn_queue(id);

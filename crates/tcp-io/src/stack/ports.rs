@@ -12,6 +12,16 @@ use super::Stack;
 use super::active::Claim;
 
 /// A local address or port cannot be had.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// let elsewhere = a.bind("10.0.0.9:80".parse()?, BindOptions::default());
+/// assert_eq!(elsewhere, Err(BindError::NotLocal));
+/// a.bind("10.0.0.1:80".parse()?, BindOptions::default())?;
+/// let again = a.bind("0.0.0.0:80".parse()?, BindOptions::default());
+/// assert_eq!(again, Err(BindError::InUse));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BindError {
     /// The address is not the stack's.
@@ -35,6 +45,16 @@ impl fmt::Display for BindError {
 impl std::error::Error for BindError {}
 
 /// How a local address is bound.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// let share = BindOptions { reuse_port: true, ..BindOptions::default() };
+/// a.bind("10.0.0.1:80".parse()?, share)?;
+/// a.bind("10.0.0.1:80".parse()?, share)?;
+/// let alone = a.bind("10.0.0.1:80".parse()?, BindOptions::default());
+/// assert_eq!(alone, Err(BindError::InUse));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct BindOptions {
     /// `SO_REUSEADDR`: the port may be shared with connections left over from an earlier bind,
@@ -140,6 +160,17 @@ impl Ports {
 impl Stack {
     /// Reserves a local address; port 0 chooses one that nobody has.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    /// let local = a.bind("10.0.0.1:0".parse()?, BindOptions::default())?;
+    /// assert!((32_768..=60_999).contains(&local.port));
+    /// // It is for a listener, or to connect from.
+    /// let options = ListenOptions { bound: true, ..ListenOptions::default() };
+    /// let listener = a.listen(local.into(), options)?;
+    /// assert_eq!(a.listener_addr(listener), Some(local.into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If the address is not the stack's, or the port is taken.
     pub fn bind(&mut self, addr: SocketAddr, share: BindOptions) -> Result<Endpoint, BindError> {
@@ -164,6 +195,14 @@ impl Stack {
     }
 
     /// Gives a bound address back on which nobody listens.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    /// let local = a.bind("10.0.0.1:80".parse()?, BindOptions::default())?;
+    /// a.unbind(local);
+    /// assert_eq!(a.bind(local.into(), BindOptions::default()), Ok(local));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unbind(&mut self, local: Endpoint) {
         self.ports.take(local, false);
     }

@@ -41,6 +41,22 @@ pub(super) struct Origin {
 impl Stack {
     /// An IP packet came from the device. `gso_size` is the size of the pieces if the device
     /// merged several segments into one.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_established.rs")]
+    /// a.write(now, client, b"hello")?;
+    /// let mut packet = a.poll_transmit(now).unwrap().to_vec();
+    /// *packet.last_mut().unwrap() ^= 1; // damaged on its way
+    /// b.receive(now, &packet, RxChecksum::Unknown, None);
+    /// assert_eq!(b.counters().checksum_errors, 1);
+    /// // The device has looked at the checksum already: the stack believes it.
+    /// b.receive(now, &packet, RxChecksum::Good, None);
+    /// let mut buf = [0; 5];
+    /// b.read(now, server, &mut buf)?;
+    /// assert_eq!(&buf, b"helln");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn receive(
         &mut self,
         now: Instant,

@@ -9,6 +9,18 @@ use super::Stack;
 use super::config::{Cidr, CidrError, same_prefix};
 
 /// A network, as in `10.0.0.0/8`; `0.0.0.0/0` and `::/0` are default routes.
+///
+/// ```
+/// use tcp_io::stack::Network;
+///
+/// let private: Network = "10.0.0.0/8".parse()?;
+/// assert_eq!(private, Network::new([10, 0, 0, 0].into(), 8)?);
+/// assert!(private.contains([10, 1, 2, 3].into()));
+/// assert!(!private.contains([192, 0, 2, 1].into()));
+/// let everything: Network = "::/0".parse()?;
+/// assert!(everything.contains("2001:db8::1".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Network {
     address: IpAddr,
@@ -50,6 +62,16 @@ impl fmt::Display for Network {
 
 /// What lies behind the device, beside the networks of the stack's own addresses. There is one
 /// link and no gateway: a route only says that packets may go out.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// let routes = Routes::Only(vec!["10.0.0.0/8".parse()?]);
+/// let mut a = Stack::new(now, StackConfig { routes, ..a.config().clone() }, [1; 32]);
+/// assert!(a.connect(now, "10.9.9.9:80".parse()?, ConnectOptions::default()).is_ok());
+/// let outside = a.connect(now, "192.0.2.1:80".parse()?, ConnectOptions::default());
+/// assert_eq!(outside, Err(OpenError::NoRoute));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Routes {
     /// Everything: a default route for both families, as behind a tunnel.
@@ -71,6 +93,17 @@ impl Routes {
 impl Stack {
     /// Adds an address at run time. Nothing else changes; wildcard listeners take it at once.
     /// Returns whether it is new.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    /// let listener = b.listen("0.0.0.0:80".parse()?, ListenOptions::default())?;
+    /// assert!(b.add_address("10.0.0.7/24".parse()?));
+    /// assert!(!b.add_address("10.0.0.7/24".parse()?)); // it is there
+    /// let client = a.connect(now, "10.0.0.7:80".parse()?, ConnectOptions::default())?;
+    /// carry(now, &mut a, &mut b);
+    /// assert_eq!(a.state(client), State::Established);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_address(&mut self, cidr: Cidr) -> bool {
         let addresses = &mut self.config.addresses;
         let new = addresses.iter().all(|c| c.address() != cidr.address());
@@ -83,6 +116,23 @@ impl Stack {
     /// Removes an address at run time, as on Linux: nothing is aborted. Connections and listeners
     /// of this address stay, but no packet comes to them or leaves them, until it is added again
     /// or their patience ends. Returns whether it was there.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_established.rs")]
+    /// assert!(b.remove_address("10.0.0.2".parse()?));
+    /// a.write(now, client, b"hello")?;
+    /// carry(now, &mut a, &mut b);
+    /// assert_eq!(b.counters().packet_drops(PacketDrop::NotForUs), 1);
+    /// // The connection waits for its address, and the peer sends again.
+    /// assert_eq!(b.state(server), State::Established);
+    /// b.add_address("10.0.0.2/24".parse()?);
+    /// let later = a.next_deadline().unwrap();
+    /// a.on_deadline(later);
+    /// carry(later, &mut a, &mut b);
+    /// assert_eq!(b.read(later, server, &mut [0; 16])?, 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove_address(&mut self, ip: IpAddr) -> bool {
         let before = self.config.addresses.len();
         self.config.addresses.retain(|c| c.address() != ip);

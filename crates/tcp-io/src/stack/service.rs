@@ -26,6 +26,27 @@ struct Turn {
 
 impl Stack {
     /// Hands packets to `sink` until it returns `false` or nothing is left to send.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    /// for port in [80, 81, 82] {
+    ///     a.connect(now, ([10, 0, 0, 2], port).into(), ConnectOptions::default())?;
+    /// }
+    /// // A device that takes two packets, and is full then.
+    /// let mut taken = Vec::new();
+    /// a.transmit(now, &mut |packet| {
+    ///     taken.push(packet);
+    ///     taken.len() < 2
+    /// });
+    /// assert_eq!(taken.len(), 2);
+    /// assert!(a.has_work());
+    /// a.transmit(now, &mut |packet| {
+    ///     taken.push(packet);
+    ///     true
+    /// });
+    /// assert_eq!(taken.len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn transmit(&mut self, now: Instant, sink: &mut dyn FnMut(TxPacket) -> bool) {
         self.told = now;
         self.take_ready();
@@ -73,6 +94,18 @@ impl Stack {
     /// Lets arrive what is on its way between our own addresses, with what follows from it: as on Linux,
     /// where the loopback device delivers within the call that sends. It ends early if there is a
     /// packet for the device, which waits for the next drain.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    /// let listener = a.listen("127.0.0.1:80".parse()?, ListenOptions::default())?;
+    /// let client = a.connect(now, "127.0.0.1:80".parse()?, ConnectOptions::default())?;
+    /// a.settle(now); // the whole handshake
+    /// let server = a.accept(listener)?.unwrap();
+    /// a.write(now, client, b"hello")?;
+    /// a.settle(now);
+    /// assert_eq!(a.read(now, server, &mut [0; 16])?, 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn settle(&mut self, now: Instant) {
         let mut first = None;
         self.transmit(now, &mut |packet| {
@@ -87,6 +120,17 @@ impl Stack {
     }
 
     /// Whether a drain would find something to do.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_established.rs")]
+    /// assert!(!a.has_work());
+    /// a.write(now, client, b"hello")?;
+    /// assert!(a.has_work());
+    /// carry(now, &mut a, &mut b);
+    /// assert!(!a.has_work());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn has_work(&self) -> bool {
         !self.active.is_empty()
             || !self.answers.is_empty()
@@ -96,6 +140,22 @@ impl Stack {
     }
 
     /// Wakes the tasks of touched connections without sending anything, for a device that is full.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../doc/stack_established.rs")]
+    #[doc = include_str!("../../doc/stack_woken.rs")]
+    /// let cell = b.connection_cell(server).unwrap();
+    /// let mut cx = std::task::Context::from_waker(&waker);
+    /// assert!(cell.poll_ready(&mut cx, Interest::READABLE).is_pending());
+    /// a.write(now, client, b"hello")?;
+    /// let packet = a.poll_transmit(now).unwrap().to_vec();
+    /// b.receive(now, &packet, RxChecksum::Unknown, None);
+    /// assert!(!woken.is_set()); // as a rule the turn wakes it that sends the ACK
+    /// b.notify_tasks();
+    /// assert!(woken.is_set());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn notify_tasks(&mut self) {
         self.take_ready();
         for id in &self.active {

@@ -10,6 +10,18 @@ use super::ports::{BindError, Bound};
 use super::{ListenError, ListenOptions, Stack};
 
 /// What a stack does with packets for addresses that are not its own.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// let config = StackConfig { foreign: Foreign::Take { echo: true }, ..b.config().clone() };
+/// let mut b = Stack::new(now, config, [2; 32]);
+/// // One foreign address; `ListenScope::Any` is for all of them.
+/// b.listen("192.0.2.9:443".parse()?, ListenOptions::default())?;
+/// let client = a.connect(now, "192.0.2.9:443".parse()?, ConnectOptions::default())?;
+/// carry(now, &mut a, &mut b);
+/// assert_eq!(a.state(client), State::Established);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Foreign {
     /// They are dropped.
@@ -24,6 +36,23 @@ pub enum Foreign {
 }
 
 /// Which destinations a listener takes.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+/// # let config = StackConfig { foreign: Foreign::Take { echo: true }, ..b.config().clone() };
+/// # let mut b = Stack::new(now, config, [2; 32]);
+/// // `b` takes foreign addresses; this listener is for every address and port.
+/// let options = ListenOptions { scope: ListenScope::Any, ..ListenOptions::default() };
+/// let any = b.listen("0.0.0.0:0".parse()?, options)?;
+/// let own = b.listen("10.0.0.2:80".parse()?, ListenOptions::default())?;
+/// a.connect(now, "192.0.2.9:443".parse()?, ConnectOptions::default())?;
+/// a.connect(now, "10.0.0.2:80".parse()?, ConnectOptions::default())?;
+/// carry(now, &mut a, &mut b);
+/// let server = b.accept(any)?.unwrap();
+/// assert_eq!(b.info(server).unwrap().tuple.local.to_string(), "192.0.2.9:443");
+/// assert!(b.accept(own)?.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ListenScope {
     /// The address it listens on; the unspecified one stands for all of the stack's own.

@@ -21,6 +21,16 @@ const HEADER: usize = 8;
 const PRECEDENCE: u8 = 0xc0;
 
 /// What an ICMP "destination unreachable" gives as its reason.
+///
+/// ```
+#[doc = include_str!("../../doc/stack_pair.rs")]
+#[doc = include_str!("../../doc/stack_request.rs")]
+/// let request = b.take_request(listener)?.unwrap();
+/// b.reject(now, &request, Rejection::Unreachable(Unreachability::AdminProhibited))?;
+/// let packet = b.poll_transmit(now).unwrap().to_vec();
+/// assert_eq!((packet[9], packet[20], packet[21]), (1, 3, 13)); // ICMP; type and code
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Unreachability {
     /// Administratively prohibited: ICMPv4 code 13 (RFC 1812 5.2.7.1), ICMPv6 code 1. Linux

@@ -61,6 +61,19 @@ pub struct LinkConfig {
 }
 
 /// How much may wait for the rate limit. The packet being serialized does not count.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_sim::{Link, LinkConfig, QueueLimit};
+///
+/// // 1 Mbit/s and room for 3,000 octets behind the packet that is being sent.
+/// let config = LinkConfig::default().rate(1_000_000).queue(QueueLimit::Bytes(3000));
+/// let mut link = Link::new(config, 1);
+/// for _ in 0..5 {
+///     link.push(Instant::ZERO, vec![0; 1500]);
+/// }
+/// assert_eq!((link.in_flight(), link.stats().queue_dropped), (3, 2));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueLimit {
     /// Whatever comes; memory is the limit.
@@ -76,6 +89,21 @@ pub enum QueueLimit {
 /// `loss * enter / (enter + leave)`. After [`MEMORY`](Self::MEMORY) without a packet the state is
 /// good again: a fade passes with time too, or every one of a sender's lone retransmissions, each
 /// twice as late as the one before, would meet the same burst.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_core::Instant;
+/// use tcp_sim::{BurstLoss, Link, LinkConfig};
+///
+/// // Bursts of 5 packets on average; 0.01 / (0.01 + 0.2), about 5 %, are lost.
+/// let config = LinkConfig::default().burst_loss(0.01, 0.2, 1.0);
+/// assert_eq!(config.burst_loss, Some(BurstLoss { enter: 0.01, leave: 0.2, loss: 1.0 }));
+/// let mut link = Link::new(config, 1);
+/// for ms in 0..10_000 {
+///     link.push(Instant::from_millis(ms), vec![0; 100]);
+/// }
+/// assert!((300..700).contains(&link.stats().burst_lost));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BurstLoss {
     /// Probability, at each packet in the good state, that the bad state begins with it.
@@ -92,6 +120,23 @@ impl BurstLoss {
 }
 
 /// Deliberate reordering.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_core::Instant;
+/// use tcp_sim::{Link, LinkConfig, Reorder};
+///
+/// let late = LinkConfig::default().reorder(1.0, Duration::from_millis(4));
+/// let held_back = Reorder { probability: 1.0, extra_delay: Duration::from_millis(4) };
+/// assert_eq!(late.reorder, Some(held_back));
+/// let mut link = Link::new(late, 1);
+/// link.push(Instant::ZERO, vec![1]);
+/// link.set_config(LinkConfig::default());
+/// link.push(Instant::from_millis(1), vec![2]);
+/// // The second overtakes the first.
+/// let end = Instant::from_millis(4);
+/// assert_eq!([link.pop(end), link.pop(end)], [Some(vec![2]), Some(vec![1])]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reorder {
     /// Probability that a packet is held back.
@@ -121,6 +166,14 @@ impl Default for LinkConfig {
 
 impl LinkConfig {
     /// A cable that is not plugged in: loses everything until another configuration is set.
+    ///
+    /// ```
+    /// use tcp_core::Instant;
+    /// use tcp_sim::{DropReason, Fate, Link, LinkConfig};
+    ///
+    /// let mut link = Link::new(LinkConfig::down(), 1);
+    /// assert_eq!(link.push(Instant::ZERO, vec![7]), Fate::Dropped(DropReason::Outage));
+    /// ```
     pub fn down() -> LinkConfig {
         LinkConfig::default().outage(Instant::ZERO, Instant::FAR_FUTURE)
     }
@@ -133,6 +186,17 @@ impl LinkConfig {
     }
 
     /// Sets the largest random addition to the delay.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tcp_core::Instant;
+    /// # use tcp_sim::{Link, LinkConfig};
+    /// let ms = Duration::from_millis;
+    /// let mut link = Link::new(LinkConfig::default().delay(ms(10)).jitter(ms(5)), 1);
+    /// link.push(Instant::ZERO, vec![7]);
+    /// let arrival = link.next_delivery().unwrap();
+    /// assert!((Instant::from_millis(10)..=Instant::from_millis(15)).contains(&arrival));
+    /// ```
     #[must_use]
     pub fn jitter(mut self, jitter: Duration) -> LinkConfig {
         self.jitter = jitter;
@@ -170,6 +234,13 @@ impl LinkConfig {
 
     /// Sets loss in bursts (Gilbert-Elliott).
     ///
+    /// ```
+    /// # use tcp_sim::LinkConfig;
+    /// // Bursts that begin at every 200th packet, are 5 packets long and lose 4 of 5.
+    /// let config = LinkConfig::default().burst_loss(0.005, 0.2, 0.8);
+    /// assert_eq!(config.burst_loss.unwrap().leave, 0.2);
+    /// ```
+    ///
     /// # Panics
     /// If one of the probabilities is not within 0 and 1.
     #[must_use]
@@ -181,6 +252,13 @@ impl LinkConfig {
 
     /// Sets the probability that a packet is held back, and for how long.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tcp_sim::LinkConfig;
+    /// let config = LinkConfig::default().reorder(0.2, Duration::from_millis(4));
+    /// assert_eq!(config.reorder.unwrap().extra_delay, Duration::from_millis(4));
+    /// ```
+    ///
     /// # Panics
     /// If the probability is not within 0 and 1.
     #[must_use]
@@ -191,6 +269,15 @@ impl LinkConfig {
 
     /// Sets the probability that a packet arrives twice.
     ///
+    /// ```
+    /// # use tcp_core::Instant;
+    /// # use tcp_sim::{Link, LinkConfig};
+    /// let mut link = Link::new(LinkConfig::default().duplicate(1.0), 1);
+    /// link.push(Instant::ZERO, vec![7]);
+    /// let two = [link.pop(Instant::ZERO), link.pop(Instant::ZERO), link.pop(Instant::ZERO)];
+    /// assert_eq!(two, [Some(vec![7]), Some(vec![7]), None]);
+    /// ```
+    ///
     /// # Panics
     /// If it is not within 0 and 1.
     #[must_use]
@@ -200,6 +287,15 @@ impl LinkConfig {
     }
 
     /// Sets the probability that a packet is damaged.
+    ///
+    /// ```
+    /// # use tcp_core::Instant;
+    /// # use tcp_sim::{Link, LinkConfig};
+    /// let mut link = Link::new(LinkConfig::default().corrupt(1.0), 1);
+    /// link.push(Instant::ZERO, vec![0; 100]);
+    /// assert_ne!(link.pop(Instant::ZERO), Some(vec![0; 100]));
+    /// assert_eq!(link.stats().corrupted, 1);
+    /// ```
     ///
     /// # Panics
     /// If it is not within 0 and 1.
@@ -217,6 +313,17 @@ impl LinkConfig {
     }
 
     /// Adds a period, `until` not included, in which everything handed to the link is lost.
+    ///
+    /// ```
+    /// # use tcp_core::Instant;
+    /// # use tcp_sim::{Link, LinkConfig};
+    /// let (from, until) = (Instant::from_millis(100), Instant::from_millis(200));
+    /// let mut link = Link::new(LinkConfig::default().outage(from, until), 1);
+    /// for ms in [99, 100, 199, 200] {
+    ///     link.push(Instant::from_millis(ms), vec![7]);
+    /// }
+    /// assert_eq!((link.in_flight(), link.stats().outage_dropped), (2, 2));
+    /// ```
     #[must_use]
     pub fn outage(mut self, from: Instant, until: Instant) -> LinkConfig {
         self.outages.push(from..until);

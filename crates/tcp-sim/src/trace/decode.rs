@@ -29,6 +29,23 @@ const FLAGS: [(u8, char); 8] = [
 ///
 /// The window is printed unscaled, sequence numbers as they are. Whatever can't be read ends the
 /// line with `(cut)`.
+///
+/// ```
+/// use tcp_io::stack::{ConnectOptions, StackConfig};
+/// use tcp_sim::{Node, trace::describe};
+///
+/// # let now = tcp_core::Instant::ZERO;
+/// let config = StackConfig { addresses: vec!["10.0.0.1/24".parse()?], ..Default::default() };
+/// let mut host = tcp_sim::Host::new(now, config, 1);
+/// let local = Some("10.0.0.1:4000".parse()?);
+/// host.stack.connect(now, "10.0.0.2:80".parse()?, ConnectOptions { local, options: None })?;
+/// let mut lines = Vec::new();
+/// host.transmit(now, &mut |packet| lines.push(describe(&packet)));
+/// assert!(lines[0].starts_with("10.0.0.1:4000 > 10.0.0.2:80 [S] seq "));
+/// assert!(lines[0].contains("<mss 1460,"));
+/// assert_eq!(describe(&[0x45, 0, 0]), "(cut)");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn describe(packet: &[u8]) -> String {
     describe_prefix(packet, packet.len())
 }

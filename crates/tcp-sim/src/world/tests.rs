@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
-use crate::profiles;
+use crate::{LinkStats, profiles};
 
 const RETRY: Duration = Duration::from_millis(200);
 

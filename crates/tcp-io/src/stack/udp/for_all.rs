@@ -17,6 +17,16 @@ use crate::cell::UdpId;
 pub const MAX_GROUPS: usize = 20;
 
 /// A group cannot be joined or left.
+///
+/// ```
+#[doc = include_str!("../../../doc/stack_pair.rs")]
+#[doc = include_str!("../../../doc/stack_udp.rs")]
+/// assert_eq!(a.udp_join(ours, "10.0.0.2".parse()?), Err(GroupError::NotMulticast));
+/// assert_eq!(a.udp_leave(ours, "239.1.1.1".parse()?), Err(GroupError::NotJoined));
+/// a.udp_join(ours, "239.1.1.1".parse()?)?;
+/// assert_eq!(a.udp_join(ours, "239.1.1.1".parse()?), Err(GroupError::Joined));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GroupError {
     /// Not a multicast address. Linux: `EINVAL`.
@@ -52,6 +62,18 @@ impl Stack {
     /// Joins a multicast group. As on Linux (`IP_MULTICAST_ALL`), every socket on a port and the
     /// unspecified address hears the groups of all sockets.
     ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_udp.rs")]
+    /// let socket = a.udp_bind("0.0.0.0:7000".parse()?, UdpBindOptions::default())?;
+    /// a.udp_join(socket, "239.1.1.1".parse()?)?;
+    /// b.udp_send(now, theirs, "to whom it may concern", Some("239.1.1.1:7000".parse()?))?;
+    /// carry(now, &mut a, &mut b);
+    /// let (from, text) = heard(&a, socket).unwrap();
+    /// assert_eq!((from, &text[..]), ("10.0.0.2:6000".parse()?, &b"to whom it may concern"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// See [`GroupError`].
     pub fn udp_join(&mut self, id: UdpId, group: IpAddr) -> Result<(), GroupError> {
@@ -71,6 +93,19 @@ impl Stack {
     }
 
     /// Leaves a multicast group; closing a socket leaves all of its groups.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_udp.rs")]
+    /// let socket = a.udp_bind("0.0.0.0:7000".parse()?, UdpBindOptions::default())?;
+    /// a.udp_join(socket, "239.1.1.1".parse()?)?;
+    /// a.udp_leave(socket, "239.1.1.1".parse()?)?;
+    /// b.udp_send(now, theirs, "hello", Some("239.1.1.1:7000".parse()?))?;
+    /// carry(now, &mut a, &mut b);
+    /// assert_eq!(heard(&a, socket), Err(UdpReceiveError::WouldBlock));
+    /// assert_eq!(a.counters().packet_drops(PacketDrop::NotUnicast), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// See [`GroupError`].

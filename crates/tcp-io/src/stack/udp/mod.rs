@@ -24,6 +24,17 @@ pub use for_all::{GroupError, MAX_GROUPS};
 pub(super) use table::Udp;
 
 /// How a UDP socket is bound.
+///
+/// ```
+#[doc = include_str!("../../../doc/stack_pair.rs")]
+/// let share = BindOptions { reuse_port: true, ..BindOptions::default() };
+/// let options = UdpOptions { hop_limit: 9, ..UdpOptions::default() };
+/// let options = UdpBindOptions { share, options: Some(options), ..UdpBindOptions::default() };
+/// let one = a.udp_bind("10.0.0.1:5000".parse()?, options.clone())?;
+/// let other = a.udp_bind("10.0.0.1:5000".parse()?, options)?;
+/// assert_eq!(a.udp_cell(one).unwrap().options().hop_limit, 9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct UdpBindOptions {
     /// Whether other sockets may have the same address; each datagram goes to one of them, by a
@@ -37,6 +48,16 @@ pub struct UdpBindOptions {
 }
 
 /// A UDP socket cannot be had.
+///
+/// ```
+#[doc = include_str!("../../../doc/stack_pair.rs")]
+/// let elsewhere = a.udp_bind("10.0.0.9:53".parse()?, UdpBindOptions::default());
+/// assert_eq!(elsewhere, Err(UdpBindError::Bind(BindError::NotLocal)));
+/// a.udp_bind("10.0.0.1:53".parse()?, UdpBindOptions::default())?;
+/// let again = a.udp_bind("10.0.0.1:53".parse()?, UdpBindOptions::default());
+/// assert_eq!(again, Err(UdpBindError::Bind(BindError::InUse)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UdpBindError {
     /// The address or port cannot be had.
@@ -63,6 +84,19 @@ impl From<BindError> for UdpBindError {
 }
 
 /// A datagram was not sent, or a socket not connected.
+///
+/// ```
+#[doc = include_str!("../../../doc/stack_pair.rs")]
+#[doc = include_str!("../../../doc/stack_udp.rs")]
+/// let to = Some("10.0.0.2:6000".parse()?);
+/// assert_eq!(a.udp_send(now, ours, "hello", None), Err(UdpSendError::NotConnected));
+/// assert_eq!(a.udp_send(now, ours, vec![0; 65_508], to), Err(UdpSendError::TooLong));
+/// let to_all = Some("10.0.0.255:6000".parse()?);
+/// assert_eq!(a.udp_send(now, ours, "hello", to_all), Err(UdpSendError::NoBroadcast));
+/// a.udp_close(ours);
+/// assert_eq!(a.udp_send(now, ours, "hello", to), Err(UdpSendError::Closed));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UdpSendError {
     /// As many datagrams wait for the device as may.
@@ -108,6 +142,14 @@ impl std::error::Error for UdpSendError {}
 impl Stack {
     /// Makes a UDP socket. Port 0 chooses one that no UDP socket has, at random (RFC 6056 3.3.1).
     ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    /// let socket = a.udp_bind("0.0.0.0:0".parse()?, UdpBindOptions::default())?;
+    /// let port = a.udp_cell(socket).unwrap().local().port();
+    /// assert!((32_768..=60_999).contains(&port));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If the address is not the stack's, the port is taken, or there are too many sockets.
     pub fn udp_bind(
@@ -152,6 +194,16 @@ impl Stack {
     /// again. One that is bound to an unspecified address gets the address from which the peer is
     /// reached, and keeps it, as on Linux.
     ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_udp.rs")]
+    /// a.udp_connect(ours, "10.0.0.2:6001".parse()?)?;
+    /// a.udp_send(now, ours, "hello", None)?;
+    /// carry(now, &mut a, &mut b); // `theirs` has port 6000: ICMP says that nobody is at 6001
+    /// assert_eq!(heard(&a, ours), Err(UdpReceiveError::Pending(UdpError::Refused)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If nothing could be sent there; the socket stays as it was.
     pub fn udp_connect(&mut self, id: UdpId, to: SocketAddr) -> Result<(), UdpSendError> {
@@ -161,31 +213,93 @@ impl Stack {
     }
 
     /// Takes the peer away (`AF_UNSPEC`): what `bind` named is the address again.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_udp.rs")]
+    /// a.udp_connect(ours, "10.0.0.2:6000".parse()?)?;
+    /// assert_eq!(a.udp_cell(ours).unwrap().peer(), Some("10.0.0.2:6000".parse()?));
+    /// a.udp_disconnect(ours);
+    /// assert_eq!(a.udp_cell(ours).unwrap().peer(), None);
+    /// assert_eq!(a.udp_send(now, ours, "hello", None), Err(UdpSendError::NotConnected));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn udp_disconnect(&mut self, id: UdpId) {
         self.udp.disconnect(id);
     }
 
     /// Lets go of a socket. What it has sent still goes out.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_udp.rs")]
+    /// a.udp_send(now, ours, "hello", Some("10.0.0.2:6000".parse()?))?;
+    /// a.udp_close(ours);
+    /// assert!(a.udp_cell(ours).is_none());
+    /// carry(now, &mut a, &mut b);
+    /// assert_eq!(heard(&b, theirs), Ok(("10.0.0.1:5000".parse()?, b"hello".to_vec())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn udp_close(&mut self, id: UdpId) {
         self.udp.close(id);
     }
 
     /// The shared side of a socket, for tasks.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_udp.rs")]
+    /// let cell = a.udp_cell(ours).unwrap();
+    /// assert_eq!((cell.local(), cell.peer()), ("10.0.0.1:5000".parse()?, None));
+    /// cell.set_options(|o| o.broadcast = true);
+    /// assert!(a.udp_send(now, ours, "hello", Some("10.0.0.255:6000".parse()?)).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn udp_cell(&self, id: UdpId) -> Option<Arc<UdpCell>> {
         self.udp.cell(id).cloned()
     }
 
     /// UDP sockets, for tables.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_udp.rs")]
+    /// a.udp_send(now, ours, "hello", Some("10.0.0.2:6000".parse()?))?;
+    /// carry(now, &mut a, &mut b);
+    /// let row = b.udp_rows().next().unwrap();
+    /// assert_eq!((row.local, row.peer), ("10.0.0.2:6000".parse()?, None));
+    /// assert_eq!(row.receive_queue, 5 + DATAGRAM_COST);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn udp_rows(&self) -> impl Iterator<Item = UdpRow> + '_ {
         self.udp.rows()
     }
 
     /// UDP sockets that are open.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_udp.rs")]
+    /// assert_eq!(a.udp_count(), 1);
+    /// a.udp_close(ours);
+    /// assert_eq!(a.udp_count(), 0);
+    /// ```
     pub fn udp_count(&self) -> usize {
         self.udp.len()
     }
 
     /// What all UDP sockets have received and nobody has read, in octets.
+    ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_udp.rs")]
+    /// a.udp_send(now, ours, "hello", Some("10.0.0.2:6000".parse()?))?;
+    /// carry(now, &mut a, &mut b);
+    /// assert_eq!(b.udp_memory(), 5 + DATAGRAM_COST);
+    /// heard(&b, theirs).unwrap();
+    /// assert_eq!(b.udp_memory(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn udp_memory(&self) -> usize {
         self.udp.memory.charged()
     }

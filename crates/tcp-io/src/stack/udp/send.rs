@@ -22,6 +22,21 @@ impl Stack {
     /// One for an address of the stack itself is there when this returns, as on Linux, and so is
     /// the error if nobody takes it.
     ///
+    /// ```
+    #[doc = include_str!("../../../doc/stack_pair.rs")]
+    #[doc = include_str!("../../../doc/stack_udp.rs")]
+    /// a.udp_send(now, ours, "hello", Some("10.0.0.2:6000".parse()?))?;
+    /// let packet = a.poll_transmit(now).unwrap().to_vec();
+    /// assert_eq!(packet.len(), 20 + 8 + 5); // IP; UDP; text
+    /// b.receive(now, &packet, RxChecksum::Unknown, None);
+    /// let mut text = Vec::new();
+    /// let mut take = |t: &[u8]| text.extend_from_slice(t);
+    /// let (n, from) = b.udp_cell(theirs).unwrap().receive(Look::Take, 1500, &mut take).unwrap();
+    /// assert_eq!((n, from), (5, "10.0.0.1:5000".parse()?));
+    /// assert_eq!(text, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If it can't be sent, or not now; see [`UdpSendError`].
     pub fn udp_send(

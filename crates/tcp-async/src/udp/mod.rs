@@ -1,6 +1,7 @@
 //! What does UDP look like to a tokio program? `UdpSocket` in the shape of `tokio::net` (RFC 768).
-//! Its options stand in `options`, sending and receiving in files of their own.
+//! Its options stand in `options` and `groups`, sending and receiving in files of their own.
 
+mod groups;
 mod options;
 mod ready;
 mod receive;

@@ -3,6 +3,7 @@
 
 mod groups;
 mod options;
+mod peek;
 mod ready;
 mod receive;
 mod send;

@@ -1,5 +1,5 @@
 //! How does a program receive datagrams? Each `recv` in its forms: waiting, polling and trying,
-//! with and without the sender, taking or peeking.
+//! with and without the sender. Looking without taking is in `peek`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use super::UdpSocket;
 use crate::error;
 
 /// Ready for a receiver: a datagram, or an error that it is told instead.
-fn arrival() -> Interest {
+pub(super) fn arrival() -> Interest {
     Interest::READABLE | Interest::ERROR
 }
 
@@ -27,7 +27,7 @@ impl UdpSocket {
         self.cell.receive(look, most, take).map_err(error::from_udp_receive)
     }
 
-    fn look_slice(&self, look: Look, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    pub(super) fn look_slice(&self, look: Look, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.look(look, buf.len(), &mut |text| buf[..text.len()].copy_from_slice(text))
     }
 
@@ -37,7 +37,7 @@ impl UdpSocket {
         self.look(Look::Take, room, &mut |text| buf.put_slice(text))
     }
 
-    fn poll_into(
+    pub(super) fn poll_into(
         &self,
         cx: &mut Context<'_>,
         look: Look,
@@ -146,91 +146,5 @@ impl UdpSocket {
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.look_slice(Look::Take, buf)
-    }
-
-    /// Copies the next datagram and leaves it there.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// Nothing is taken, so nothing is lost.
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.peek_from(buf).await.map(|(n, _)| n)
-    }
-
-    /// Polls for the next datagram and leaves it there; keeps the waker of the last task that
-    /// called.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.poll_into(cx, Look::Peek, buf).map_ok(|_| ())
-    }
-
-    /// Copies a datagram that is there now and leaves it there.
-    ///
-    /// # Errors
-    /// As [`try_recv`](Self::try_recv).
-    pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_peek_from(buf).map(|(n, _)| n)
-    }
-
-    /// As [`peek`](Self::peek), with the sender.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// Nothing is taken, so nothing is lost.
-    pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.patiently(arrival(), || self.look_slice(Look::Peek, buf)).await
-    }
-
-    /// As [`poll_peek`](Self::poll_peek), with the sender.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_peek_from(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<SocketAddr>> {
-        self.poll_into(cx, Look::Peek, buf)
-    }
-
-    /// As [`try_peek`](Self::try_peek), with the sender.
-    ///
-    /// # Errors
-    /// As [`try_recv`](Self::try_recv).
-    pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.look_slice(Look::Peek, buf)
-    }
-
-    /// The sender of the next datagram, which stays there.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// Nothing is taken, so nothing is lost.
-    pub async fn peek_sender(&self) -> io::Result<SocketAddr> {
-        self.patiently(arrival(), || self.try_peek_sender()).await
-    }
-
-    /// Polls for the sender of the next datagram, which stays there.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
-        self.poll_io(cx, arrival(), || self.try_peek_sender())
-    }
-
-    /// The sender of the datagram that is there now and stays there.
-    ///
-    /// # Errors
-    /// As [`try_recv`](Self::try_recv).
-    pub fn try_peek_sender(&self) -> io::Result<SocketAddr> {
-        self.look_slice(Look::Peek, &mut []).map(|(_, from)| from)
     }
 }

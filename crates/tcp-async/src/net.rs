@@ -55,6 +55,7 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// let net = Net::builder().address("10.0.0.1/24").address("fd00::1/64").loopback()?;
+    /// assert_eq!(net.addresses().len(), 2);
     /// # Ok(())
     /// # }
     /// ```
@@ -72,6 +73,10 @@ impl Net {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
     /// let listener = net.listen("10.0.0.1:80").await?;
     /// let stream = net.connect("10.0.0.1:80").await?;
+    /// assert_eq!(stream.state(), State::Established);
+    ///
+    /// let refused = net.connect("10.0.0.1:81").await.unwrap_err();
+    /// assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     /// # Ok(())
     /// # }
     /// ```
@@ -119,7 +124,8 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
-    /// println!("{:?}", net.addresses());
+    /// let addresses = net.addresses();
+    /// assert_eq!(addresses[0].to_string(), "10.0.0.1/24");
     /// # Ok(())
     /// # }
     /// ```
@@ -128,6 +134,20 @@ impl Net {
     }
 
     /// Adds an address at run time; wildcard listeners take it at once. Returns whether it is new.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let cidr = "10.0.0.2/24".parse().expect("an address");
+    /// let every = net.listen("0.0.0.0:80").await?;
+    /// assert!(net.add_address(cidr));
+    /// assert!(!net.add_address(cidr)); // it is there already
+    /// let stream = net.connect("10.0.0.2:80").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn add_address(&self, cidr: Cidr) -> bool {
         self.handle.with_stack(|s, _| s.add_address(cidr))
     }
@@ -135,11 +155,39 @@ impl Net {
     /// Removes an address at run time. As on Linux nothing is aborted: its connections and
     /// listeners stay, but no packet reaches or leaves them until it is added again or their
     /// patience ends. Returns whether it was there.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let ip = "10.0.0.1".parse().expect("an address");
+    /// assert!(net.remove_address(ip));
+    /// assert!(!net.remove_address(ip));
+    /// let gone = net.listen((ip, 80)).await.unwrap_err();
+    /// assert_eq!(gone.kind(), std::io::ErrorKind::AddrNotAvailable);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remove_address(&self, ip: std::net::IpAddr) -> bool {
         self.handle.with_stack(|s, _| s.remove_address(ip))
     }
 
     /// The name of the device, if it has one.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let (device, _peer) = tcp_io::device::memory_pair(tcp_io::device::Capabilities::plain(1500));
+    /// let net = Net::builder().address("10.0.0.1/24").device(device)?;
+    /// assert_eq!(net.device_name(), None); // a TUN device would say "tun0"
+    ///
+    /// let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// assert_eq!(net.device_name(), Some("loopback"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn device_name(&self) -> Option<&str> {
         self.handle.device_name()
     }
@@ -151,7 +199,10 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let listener = net.listen("10.0.0.1:80").await?;
     /// assert_eq!(net.connection_count(), 0);
+    /// let stream = net.connect("10.0.0.1:80").await?;
+    /// assert_eq!(net.connection_count(), 2); // both ends are here
     /// # Ok(())
     /// # }
     /// ```
@@ -168,7 +219,11 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let listener = net.listen("10.0.0.1:80").await?;
     /// net.shutdown().await;
+    /// let over = listener.accept().await.unwrap_err();
+    /// let none = net.connect("10.0.0.1:80").await.unwrap_err();
+    /// assert_eq!(none.kind(), std::io::ErrorKind::NetworkDown);
     /// # Ok(())
     /// # }
     /// ```
@@ -181,6 +236,20 @@ impl Net {
     }
 
     /// Waits until the stack has ended, for whatever reason.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let (device, peer) = tcp_io::device::memory_pair(tcp_io::device::Capabilities::plain(1500));
+    /// let net = Net::builder().address("10.0.0.1/24").device(device)?;
+    /// drop(peer); // the other end of the wire is gone, and with it the stack
+    /// net.ended().await;
+    /// let none = net.listen("10.0.0.1:80").await.unwrap_err();
+    /// assert_eq!(none.kind(), std::io::ErrorKind::NetworkDown);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn ended(&self) {
         self.handle.ended().await;
     }

@@ -21,6 +21,10 @@ impl Net {
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
     /// let listener = net.listen("10.0.0.1:80").await?;
+    /// let taken = net.listen("10.0.0.1:80").await.unwrap_err();
+    /// assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+    /// let foreign = net.listen("10.0.0.9:80").await.unwrap_err();
+    /// assert_eq!(foreign.kind(), std::io::ErrorKind::AddrNotAvailable);
     /// # Ok(())
     /// # }
     /// ```
@@ -32,6 +36,22 @@ impl Net {
     }
 
     /// Listens on `addr` with everything a listener can be told.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let nodelay = SocketOptions { nodelay: true, ..SocketOptions::default() };
+    /// let options = ListenOptions { backlog: 1024, options: Some(nodelay), ..Default::default() };
+    /// let listener = net.listen_with("10.0.0.1:80", options).await?;
+    ///
+    /// let client = net.connect("10.0.0.1:80").await?;
+    /// let (server, _) = listener.accept().await?;
+    /// assert!(server.nodelay()? && !client.nodelay()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`listen`](Self::listen).
@@ -59,6 +79,13 @@ impl Net {
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
     /// let listener = net.listen_pending("10.0.0.1:80").await?;
+    /// let connecting = net.connect("10.0.0.1:80");
+    /// let deciding = async {
+    ///     let (pending, _) = listener.accept().await?;
+    ///     pending.accept().await // sends the SYN-ACK
+    /// };
+    /// let (client, server) = tokio::try_join!(connecting, deciding)?;
+    /// assert_eq!(server.peer_addr()?, client.local_addr()?);
     /// # Ok(())
     /// # }
     /// ```
@@ -114,6 +141,29 @@ impl Net {
 
     /// As [`listen_any`](Self::listen_any), and leaves it to the program whether a SYN is
     /// answered, and how.
+    ///
+    /// ```
+    /// use tcp_async::{Foreign, Net, PendingOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let (here, there) = tcp_io::device::memory_pair(tcp_io::device::Capabilities::offloading(1500));
+    /// # let client = Net::builder().address("10.0.0.2/24").device(there)?;
+    /// let proxy = Net::builder()
+    ///     .address("10.0.0.1/24")
+    ///     .foreign(Foreign::Take { echo: true })
+    ///     .device(here)?;
+    /// let listener = proxy.listen_any_pending(0, PendingOptions::default())?;
+    ///
+    /// let connecting = tokio::spawn(async move { client.connect("192.0.2.7:443").await });
+    /// let (pending, _) = listener.accept().await?;
+    /// assert_eq!(pending.local_addr(), "192.0.2.7:443".parse().unwrap());
+    /// pending.reset(); // say, because the real server refused us
+    /// let refused = connecting.await?.unwrap_err();
+    /// assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`listen_any`](Self::listen_any).

@@ -26,6 +26,24 @@ static LOOPBACK: RwLock<Option<Net>> = RwLock::new(None);
 
 /// Keeps a stack ambient on this thread; see [`Net::enter`]. Guards are dropped in the reverse
 /// order of their making.
+///
+/// ```
+/// # use tcp_async::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let outer = Net::builder().address("10.0.0.1/24").loopback()?;
+/// let inner = Net::builder().address("10.0.0.2/24").loopback()?;
+/// let _outer = outer.enter();
+/// {
+///     let _inner = inner.enter();
+///     TcpListener::bind("10.0.0.2:80").await?;
+/// }
+/// // The outer one is meant again; it does not have this address.
+/// let e = TcpListener::bind("10.0.0.2:80").await.unwrap_err();
+/// assert_eq!(e.kind(), std::io::ErrorKind::AddrNotAvailable);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the stack is ambient only while the guard lives"]
 pub struct EnterGuard {
@@ -51,8 +69,12 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
-    /// let _here = net.enter();
+    /// let here = net.enter();
     /// let listener = TcpListener::bind("10.0.0.1:80").await?;
+    /// let stream = TcpStream::connect("10.0.0.1:80").await?;
+    /// drop(here); // they go on, but new ones are of another stack
+    /// let e = TcpStream::connect("10.0.0.1:80").await.unwrap_err();
+    /// assert_eq!(e.kind(), std::io::ErrorKind::NetworkUnreachable);
     /// # Ok(())
     /// # }
     /// ```
@@ -70,8 +92,10 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
-    /// net.install();
+    /// assert!(net.install().is_none()); // there was no default before
     /// let listener = TcpListener::bind("10.0.0.1:80").await?;
+    /// let stream = TcpStream::connect("10.0.0.1:80").await?;
+    /// assert_eq!(net.connection_count(), 2);
     /// # Ok(())
     /// # }
     /// ```
@@ -93,6 +117,8 @@ impl Net {
     /// // Nobody has built a stack: the loopback network of the process.
     /// let net = Net::current()?;
     /// let listener = net.listen("127.0.0.1:0").await?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
     /// # Ok(())
     /// # }
     /// ```

@@ -20,9 +20,13 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let listener = net.listen("10.0.0.1:80").await?;
+    /// let stream = net.connect("10.0.0.1:80").await?;
     /// for row in net.connections() {
-    ///     println!("{row:?}");
+    ///     println!("{} {} {:?}", row.state, row.local_addr(), row.peer_addr());
     /// }
+    /// let states: Vec<State> = net.connections().iter().map(|row| row.state).collect();
+    /// assert_eq!(states, [State::Listen, State::Established, State::Established]);
     /// # Ok(())
     /// # }
     /// ```
@@ -38,8 +42,11 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
-    /// let rows = net.connections_where(&Filter::new());
-    /// assert!(rows.is_empty());
+    /// let listener = net.listen("10.0.0.1:80").await?;
+    /// let stream = net.connect("10.0.0.1:80").await?;
+    /// let rows = net.connections_where(&Filter::new().remote_port(80));
+    /// assert_eq!(rows.len(), 1); // the client's end
+    /// assert_eq!(rows[0].local_addr(), stream.local_addr()?);
     /// # Ok(())
     /// # }
     /// ```
@@ -75,10 +82,14 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// # let listener = net.listen("10.0.0.1:80").await?;
+    /// # let stream = net.connect("10.0.0.1:80").await?;
+    /// let mut seen = 0;
     /// for rows in net.slices(Filter::new()) {
-    ///     println!("{} rows", rows.len());
-    ///     tokio::task::yield_now().await;
+    ///     seen += rows.len();
+    ///     tokio::task::yield_now().await; // others have their turn
     /// }
+    /// assert_eq!(seen, 3); // a listener and both ends of a connection
     /// # Ok(())
     /// # }
     /// ```
@@ -93,7 +104,10 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
-    /// println!("{:?}", net.counters());
+    /// let refused = net.connect("10.0.0.1:80").await; // nobody listens
+    /// let counters = net.counters();
+    /// assert_eq!((counters.active_opens, counters.attempt_fails), (1, 1));
+    /// assert_eq!(counters.by_name("TcpActiveOpens"), Some(1)); // the name that `nstat` has for it
     /// # Ok(())
     /// # }
     /// ```
@@ -109,7 +123,11 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
-    /// println!("{:?}", net.summary());
+    /// let listener = net.listen("10.0.0.1:80").await?;
+    /// let stream = net.connect("10.0.0.1:80").await?;
+    /// let summary = net.summary();
+    /// assert_eq!(summary.count(State::Listen), 1);
+    /// assert_eq!(summary.established(), 2);
     /// # Ok(())
     /// # }
     /// ```
@@ -119,6 +137,20 @@ impl Net {
 }
 
 /// The table of a stack in parts; see [`Net::slices`].
+///
+/// ```
+/// # use tcp_async::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+/// let listener = net.listen("10.0.0.1:80").await?;
+/// let mut slices = net.slices(Filter::new().state(State::Listen));
+/// let rows = slices.next().expect("the first part");
+/// assert_eq!(rows[0].local_addr(), listener.local_addr()?);
+/// assert!(slices.next().is_none()); // so few are in one part
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Slices {
     handle: Handle,

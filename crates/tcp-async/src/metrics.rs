@@ -20,6 +20,27 @@ impl Net {
     ///
     /// Cost: a look-up in the recorder for each metric, about 100; call it every few seconds, or
     /// when the metrics are fetched.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+    ///
+    /// # let refused = net.connect("10.0.0.1:80").await;
+    /// // A program installs its recorder; this one keeps what it is told.
+    /// let recorder = DebuggingRecorder::new();
+    /// metrics::with_local_recorder(&recorder, || net.publish_metrics("vpn"));
+    ///
+    /// let values = recorder.snapshotter().snapshot().into_vec();
+    /// let opens = values.iter().find(|(key, ..)| key.key().name() == "nstat_TcpActiveOpens");
+    /// let (key, .., value) = opens.expect("every counter is there");
+    /// assert_eq!(key.key().labels().next().map(|label| label.value()), Some("vpn"));
+    /// assert_eq!(*value, DebugValue::Counter(1));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn publish_metrics(&self, name: &str) {
         let (counters, summary) = (self.counters(), self.summary());
         for row in counters.rows() {
@@ -38,6 +59,31 @@ impl Net {
 
     /// Publishes every `period`, and a last time when the stack has ended. A future to spawn; it
     /// ends with the stack.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+    /// use std::time::Duration;
+    ///
+    /// let recorder = DebuggingRecorder::new();
+    /// let _here = metrics::set_default_local_recorder(&recorder);
+    /// let publishing = net.clone();
+    /// let publisher = tokio::spawn(async move {
+    ///     publishing.publish_metrics_every(Duration::from_secs(10), "vpn").await;
+    /// });
+    /// # let refused = net.connect("10.0.0.1:80").await;
+    /// net.shutdown().await;
+    /// publisher.await?; // it has published the last values
+    ///
+    /// let values = recorder.snapshotter().snapshot().into_vec();
+    /// let opens = values.iter().find(|(key, ..)| key.key().name() == "nstat_TcpActiveOpens");
+    /// assert_eq!(opens.map(|(.., value)| value), Some(&DebugValue::Counter(1)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     /// Dropping it ends the publishing.

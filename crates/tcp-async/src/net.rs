@@ -1,4 +1,7 @@
-//! What is a running stack? The handle through which programs connect, listen, look and end.
+//! What is a running stack? The handle through which programs connect, look and end; listening is in
+//! `listening`.
+
+mod listening;
 
 use std::fmt;
 use std::io;
@@ -6,13 +9,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tcp_io::reactor::Handle;
-use tcp_io::stack::{Cidr, ConnectOptions, ListenOptions, ListenScope, OpenError, PendingOptions};
+use tcp_io::stack::{Cidr, ConnectOptions, OpenError};
 use tokio::net::ToSocketAddrs;
 
 use crate::builder::Builder;
 use crate::error;
-use crate::listener::TcpListener;
-use crate::pending::PendingListener;
 use crate::stream::TcpStream;
 
 /// A running TCP/IP stack. Clones are handles to the same stack.
@@ -54,6 +55,7 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// let net = Net::builder().address("10.0.0.1/24").address("fd00::1/64").loopback()?;
+    /// assert_eq!(net.addresses().len(), 2);
     /// # Ok(())
     /// # }
     /// ```
@@ -71,6 +73,10 @@ impl Net {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
     /// let listener = net.listen("10.0.0.1:80").await?;
     /// let stream = net.connect("10.0.0.1:80").await?;
+    /// assert_eq!(stream.state(), State::Established);
+    ///
+    /// let refused = net.connect("10.0.0.1:81").await.unwrap_err();
+    /// assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     /// # Ok(())
     /// # }
     /// ```
@@ -111,153 +117,6 @@ impl Net {
         Ok(stream)
     }
 
-    /// Listens on `addr` with tokio's backlog of 128 pending connections.
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
-    /// let listener = net.listen("10.0.0.1:80").await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's.
-    pub async fn listen<A: ToSocketAddrs>(&self, addr: A) -> io::Result<TcpListener> {
-        self.listen_with(addr, ListenOptions::default()).await
-    }
-
-    /// Listens on `addr` with everything a listener can be told.
-    ///
-    /// # Errors
-    /// As [`listen`](Self::listen).
-    pub async fn listen_with<A: ToSocketAddrs>(
-        &self,
-        addr: A,
-        options: ListenOptions,
-    ) -> io::Result<TcpListener> {
-        let mut last = None;
-        for addr in tokio::net::lookup_host(addr).await? {
-            match self.listen_addr(addr, options.clone()) {
-                Ok(listener) => return Ok(listener),
-                Err(e) => last = Some(e),
-            }
-        }
-        Err(last.unwrap_or_else(no_address))
-    }
-
-    /// Listens on `addr` and leaves it to the program whether a SYN is answered, and how; with the
-    /// defaults of [`PendingOptions`].
-    ///
-    /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
-    /// let listener = net.listen_pending("10.0.0.1:80").await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`listen`](Self::listen).
-    pub async fn listen_pending<A: ToSocketAddrs>(&self, addr: A) -> io::Result<PendingListener> {
-        let mut last = None;
-        let pending = Some(PendingOptions::default());
-        for addr in tokio::net::lookup_host(addr).await? {
-            let options = ListenOptions { pending, ..ListenOptions::default() };
-            match self.listen_addr_pending(addr, options) {
-                Ok(listener) => return Ok(listener),
-                Err(e) => last = Some(e),
-            }
-        }
-        Err(last.unwrap_or_else(no_address))
-    }
-
-    /// Listens for every IPv4 and IPv6 address, the stack's own and foreign ones, on `port`, or
-    /// on every port if that is 0. Other listeners come first: a certain address, then the stack's
-    /// own addresses, then one port. [`TcpStream::local_addr`] is where the client wanted to go.
-    ///
-    /// ```
-    /// use tcp_async::{Foreign, Net};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// let (here, there) = tcp_io::device::memory_pair(tcp_io::device::Capabilities::offloading(1500));
-    /// let proxy = Net::builder()
-    ///     .address("10.0.0.1/24")
-    ///     .foreign(Foreign::Take { echo: true })
-    ///     .device(here)?;
-    /// let client = Net::builder().address("10.0.0.2/24").device(there)?;
-    ///
-    /// let listener = proxy.listen_any(0)?;
-    /// let ours = client.connect("192.0.2.7:443").await?;
-    /// let (theirs, peer) = listener.accept().await?;
-    /// assert_eq!(theirs.local_addr()?, "192.0.2.7:443".parse().unwrap());
-    /// assert_eq!(peer, ours.local_addr()?);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// `AddrNotAvailable` unless the stack takes foreign addresses
-    /// ([`Builder::foreign`]); `AddrInUse` if there is such a listener on this port.
-    pub fn listen_any(&self, port: u16) -> io::Result<TcpListener> {
-        let options = ListenOptions { scope: ListenScope::Any, ..ListenOptions::default() };
-        self.listen_addr(every_address(port), options)
-    }
-
-    /// As [`listen_any`](Self::listen_any), and leaves it to the program whether a SYN is
-    /// answered, and how.
-    ///
-    /// # Errors
-    /// As [`listen_any`](Self::listen_any).
-    pub fn listen_any_pending(
-        &self,
-        port: u16,
-        pending: PendingOptions,
-    ) -> io::Result<PendingListener> {
-        let options = ListenOptions {
-            scope: ListenScope::Any,
-            pending: Some(pending),
-            ..ListenOptions::default()
-        };
-        self.listen_addr_pending(every_address(port), options)
-    }
-
-    pub(crate) fn listen_addr_pending(
-        &self,
-        addr: SocketAddr,
-        options: ListenOptions,
-    ) -> io::Result<PendingListener> {
-        let opened = self.handle.open(|stack, _| {
-            let id = stack.listen(addr, options).map_err(error::from_listen)?;
-            let cell = stack.request_queue(id).ok_or_else(error::stack_ended)?;
-            Ok(PendingListener::new(self.clone(), id, cell))
-        });
-        opened.unwrap_or_else(|| Err(error::stack_ended()))
-    }
-
-    pub(crate) fn listen_addr(
-        &self,
-        addr: SocketAddr,
-        options: ListenOptions,
-    ) -> io::Result<TcpListener> {
-        if options.pending.is_some() {
-            // Its requests would reach nobody.
-            let why = "a listener with pending requests is a PendingListener";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        }
-        let opened = self.handle.open(|stack, _| {
-            let id = stack.listen(addr, options).map_err(error::from_listen)?;
-            let cell = stack.listener_cell(id).ok_or_else(error::stack_ended)?;
-            Ok(TcpListener::new(self.clone(), id, cell))
-        });
-        opened.unwrap_or_else(|| Err(error::stack_ended()))
-    }
-
     /// The stack's own addresses.
     ///
     /// ```
@@ -265,7 +124,8 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
-    /// println!("{:?}", net.addresses());
+    /// let addresses = net.addresses();
+    /// assert_eq!(addresses[0].to_string(), "10.0.0.1/24");
     /// # Ok(())
     /// # }
     /// ```
@@ -274,6 +134,20 @@ impl Net {
     }
 
     /// Adds an address at run time; wildcard listeners take it at once. Returns whether it is new.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let cidr = "10.0.0.2/24".parse().expect("an address");
+    /// let every = net.listen("0.0.0.0:80").await?;
+    /// assert!(net.add_address(cidr));
+    /// assert!(!net.add_address(cidr)); // it is there already
+    /// let stream = net.connect("10.0.0.2:80").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn add_address(&self, cidr: Cidr) -> bool {
         self.handle.with_stack(|s, _| s.add_address(cidr))
     }
@@ -281,11 +155,39 @@ impl Net {
     /// Removes an address at run time. As on Linux nothing is aborted: its connections and
     /// listeners stay, but no packet reaches or leaves them until it is added again or their
     /// patience ends. Returns whether it was there.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let ip = "10.0.0.1".parse().expect("an address");
+    /// assert!(net.remove_address(ip));
+    /// assert!(!net.remove_address(ip));
+    /// let gone = net.listen((ip, 80)).await.unwrap_err();
+    /// assert_eq!(gone.kind(), std::io::ErrorKind::AddrNotAvailable);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remove_address(&self, ip: std::net::IpAddr) -> bool {
         self.handle.with_stack(|s, _| s.remove_address(ip))
     }
 
     /// The name of the device, if it has one.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let (device, _peer) = tcp_io::device::memory_pair(tcp_io::device::Capabilities::plain(1500));
+    /// let net = Net::builder().address("10.0.0.1/24").device(device)?;
+    /// assert_eq!(net.device_name(), None); // a TUN device would say "tun0"
+    ///
+    /// let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// assert_eq!(net.device_name(), Some("loopback"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn device_name(&self) -> Option<&str> {
         self.handle.device_name()
     }
@@ -297,7 +199,10 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let listener = net.listen("10.0.0.1:80").await?;
     /// assert_eq!(net.connection_count(), 0);
+    /// let stream = net.connect("10.0.0.1:80").await?;
+    /// assert_eq!(net.connection_count(), 2); // both ends are here
     /// # Ok(())
     /// # }
     /// ```
@@ -314,7 +219,11 @@ impl Net {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let listener = net.listen("10.0.0.1:80").await?;
     /// net.shutdown().await;
+    /// let over = listener.accept().await.unwrap_err();
+    /// let none = net.connect("10.0.0.1:80").await.unwrap_err();
+    /// assert_eq!(none.kind(), std::io::ErrorKind::NetworkDown);
     /// # Ok(())
     /// # }
     /// ```
@@ -327,13 +236,23 @@ impl Net {
     }
 
     /// Waits until the stack has ended, for whatever reason.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let (device, peer) = tcp_io::device::memory_pair(tcp_io::device::Capabilities::plain(1500));
+    /// let net = Net::builder().address("10.0.0.1/24").device(device)?;
+    /// drop(peer); // the other end of the wire is gone, and with it the stack
+    /// net.ended().await;
+    /// let none = net.listen("10.0.0.1:80").await.unwrap_err();
+    /// assert_eq!(none.kind(), std::io::ErrorKind::NetworkDown);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn ended(&self) {
         self.handle.ended().await;
     }
-}
-
-fn every_address(port: u16) -> SocketAddr {
-    SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port))
 }
 
 pub(crate) fn no_address() -> io::Error {

@@ -13,8 +13,9 @@ impl TcpSocket {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let socket = TcpSocket::new_v4()?;
+    /// assert!(!socket.reuseaddr()?);
     /// socket.set_reuseaddr(true)?;
-    /// assert_eq!(socket.reuseaddr()?, true);
+    /// assert!(socket.reuseaddr()?);
     /// # Ok(())
     /// # }
     /// ```
@@ -32,9 +33,15 @@ impl TcpSocket {
     /// # use tcp_async::*;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
-    /// # let socket = TcpSocket::new_v4()?;
-    /// socket.set_reuseaddr(true)?;
-    /// assert_eq!(socket.reuseaddr()?, true);
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let address = "10.0.0.1:80".parse().expect("an address");
+    /// let (one, two) = (TcpSocket::on(&net, true), TcpSocket::on(&net, true));
+    /// one.set_reuseaddr(true)?;
+    /// two.set_reuseaddr(true)?;
+    /// one.bind(address)?;
+    /// two.bind(address)?; // both may have it, but only one can listen
+    /// let listener = one.listen(128)?;
+    /// assert_eq!(two.listen(128).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
     /// # Ok(())
     /// # }
     /// ```
@@ -53,8 +60,9 @@ impl TcpSocket {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let socket = TcpSocket::new_v4()?;
+    /// assert!(!socket.reuseport()?);
     /// socket.set_reuseport(true)?;
-    /// assert_eq!(socket.reuseport()?, true);
+    /// assert!(socket.reuseport()?);
     /// # Ok(())
     /// # }
     /// ```
@@ -73,9 +81,20 @@ impl TcpSocket {
     /// # use tcp_async::*;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
-    /// # let socket = TcpSocket::new_v4()?;
-    /// socket.set_reuseport(true)?;
-    /// assert_eq!(socket.reuseport()?, true);
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let mut listeners = Vec::new();
+    /// for _worker in 0..2 {
+    ///     let socket = TcpSocket::on(&net, true);
+    ///     socket.set_reuseport(true)?;
+    ///     socket.bind("10.0.0.1:80".parse().expect("an address"))?;
+    ///     listeners.push(socket.listen(128)?);
+    /// }
+    /// let client = net.connect("10.0.0.1:80").await?;
+    /// let (server, _) = tokio::select! { // one of them has it
+    ///     accepted = listeners[0].accept() => accepted?,
+    ///     accepted = listeners[1].accept() => accepted?,
+    /// };
+    /// assert_eq!(server.peer_addr()?, client.local_addr()?);
     /// # Ok(())
     /// # }
     /// ```
@@ -94,6 +113,7 @@ impl TcpSocket {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let socket = TcpSocket::new_v4()?;
+    /// assert_eq!(socket.ttl(), 64);
     /// socket.set_ttl(255)?;
     /// assert_eq!(socket.ttl(), 255);
     /// # Ok(())
@@ -106,12 +126,12 @@ impl TcpSocket {
     /// Sets the TTL or hop limit of our packets (MUST-49).
     ///
     /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let socket = TcpSocket::new_v4()?;
+    #[doc = include_str!("../../doc/wire.rs")]
+    /// let socket = TcpSocket::on(&net, true);
     /// socket.set_ttl(255)?;
-    /// assert_eq!(socket.ttl(), 255);
+    /// tokio::spawn(socket.connect("10.0.0.2:179".parse().expect("an address")));
+    /// let syn = packet_from(&wire).await?;
+    /// assert_eq!(syn[8], 255);
     /// # Ok(())
     /// # }
     /// ```
@@ -133,6 +153,7 @@ impl TcpSocket {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let socket = TcpSocket::new_v4()?;
+    /// assert_eq!(socket.min_ttl(), 0);
     /// socket.set_min_ttl(255);
     /// assert_eq!(socket.min_ttl(), 255);
     /// # Ok(())
@@ -143,15 +164,30 @@ impl TcpSocket {
     }
 
     /// Drops packets that arrive with a smaller TTL or hop limit, SYNs to a listener included
-    /// (`IP_MINTTL`; RFC 5082).
+    /// (`IP_MINTTL`; RFC 5082). What the stack sends to itself is not checked.
     ///
     /// ```
+    /// # use std::time::Duration;
     /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> std::io::Result<()> {
-    /// # let socket = TcpSocket::new_v4()?;
-    /// socket.set_min_ttl(255);
-    /// assert_eq!(socket.min_ttl(), 255);
+    /// # let (here, there) = tcp_io::device::memory_pair(tcp_io::device::Capabilities::plain(1500));
+    /// # let net = Net::builder().address("10.0.0.1/24").device(here)?;
+    /// # let peer = Net::builder().address("10.0.0.2/24").device(there)?;
+    /// let router = TcpSocket::on(&net, true);
+    /// router.set_min_ttl(255); // nobody who is further away can send that
+    /// router.bind("10.0.0.1:179".parse().expect("an address"))?;
+    /// let listener = router.listen(128)?;
+    ///
+    /// let neighbour = TcpSocket::on(&peer, true);
+    /// neighbour.set_ttl(255)?;
+    /// let stream = neighbour.connect(listener.local_addr()?).await?;
+    /// assert_eq!(stream.state(), State::Established);
+    ///
+    /// // The SYN of somebody with the usual TTL of 64 is dropped.
+    /// let stranger = peer.connect("10.0.0.1:179");
+    /// assert!(tokio::time::timeout(Duration::from_millis(500), stranger).await.is_err());
+    /// assert_eq!(net.counters().packet_drops(PacketDrop::HopLimit), 1);
     /// # Ok(())
     /// # }
     /// ```
@@ -166,8 +202,9 @@ impl TcpSocket {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let socket = TcpSocket::new_v6()?;
-    /// socket.set_tclass_v6(0x10)?;
-    /// assert_eq!(socket.tclass_v6()?, 0x10);
+    /// assert_eq!(socket.tclass_v6()?, 0);
+    /// socket.set_tclass_v6(0xb8)?;
+    /// assert_eq!(socket.tclass_v6()?, 0xb8);
     /// # Ok(())
     /// # }
     /// ```
@@ -181,12 +218,12 @@ impl TcpSocket {
     /// Sets the IPv6 traffic class of our packets (MUST-48).
     ///
     /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let socket = TcpSocket::new_v6()?;
+    #[doc = include_str!("../../doc/wire.rs")]
+    /// let socket = TcpSocket::on(&net, false);
     /// socket.set_tclass_v6(0x10)?;
-    /// assert_eq!(socket.tclass_v6()?, 0x10);
+    /// tokio::spawn(socket.connect("[fd00::2]:22".parse().expect("an address")));
+    /// let syn = packet_from(&wire).await?;
+    /// assert_eq!(syn[..2], [0x61, 0x00]); // version 6, then the class
     /// # Ok(())
     /// # }
     /// ```
@@ -207,6 +244,7 @@ impl TcpSocket {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> std::io::Result<()> {
     /// # let socket = TcpSocket::new_v4()?;
+    /// assert_eq!(socket.tos_v4()?, 0);
     /// socket.set_tos_v4(0x10)?;
     /// assert_eq!(socket.tos_v4()?, 0x10);
     /// # Ok(())
@@ -222,12 +260,12 @@ impl TcpSocket {
     /// Sets the IPv4 type of service of our packets (MUST-48).
     ///
     /// ```
-    /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let socket = TcpSocket::new_v4()?;
+    #[doc = include_str!("../../doc/wire.rs")]
+    /// let socket = TcpSocket::on(&net, true);
     /// socket.set_tos_v4(0x10)?;
-    /// assert_eq!(socket.tos_v4()?, 0x10);
+    /// tokio::spawn(socket.connect("10.0.0.2:22".parse().expect("an address")));
+    /// let syn = packet_from(&wire).await?;
+    /// assert_eq!(syn[1], 0x10);
     /// # Ok(())
     /// # }
     /// ```
@@ -243,6 +281,17 @@ impl TcpSocket {
 
     /// The name of the stack's device.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// let socket = TcpSocket::on(&net, true);
+    /// assert_eq!(socket.device()?, Some(b"loopback".to_vec())); // so it is called without a device
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
@@ -250,6 +299,18 @@ impl TcpSocket {
     }
 
     /// Checks that the socket's stack runs on the device of this name; a stack has one device.
+    ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let socket = TcpSocket::new_v4()?;
+    /// socket.bind_device(Some(b"loopback"))?;
+    /// let other = socket.bind_device(Some(b"eth0")).unwrap_err();
+    /// assert_eq!(other.kind(), std::io::ErrorKind::NotFound);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `NotFound` for another name; choose the stack with [`TcpSocket::on`] instead.

@@ -1,7 +1,9 @@
 //! What does UDP look like to a tokio program? `UdpSocket` in the shape of `tokio::net` (RFC 768).
-//! Its options stand in `options`, sending and receiving in files of their own.
+//! Its options stand in `options` and `groups`, sending and receiving in files of their own.
 
+mod groups;
 mod options;
+mod peek;
 mod ready;
 mod receive;
 mod send;
@@ -59,6 +61,18 @@ impl UdpSocket {
     /// Makes a socket of the ambient stack with this address; port 0 lets the stack choose. Of
     /// several addresses the first that can be had counts.
     ///
+    /// ```
+    /// # use tcp_async::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// // No stack was built or entered: this is the loopback network of the process.
+    /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    /// let taken = UdpSocket::bind(socket.local_addr()?).await.unwrap_err();
+    /// assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's.
     pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<UdpSocket> {
@@ -66,11 +80,30 @@ impl UdpSocket {
     }
 
     /// The stack it belongs to.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// // Another socket of the same stack, wherever this one came from.
+    /// let another = client.net().bind_udp("10.0.0.1:0").await?;
+    /// assert_eq!(client.net().udp_sockets().len(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn net(&self) -> &Net {
         &self.net
     }
 
     /// The address it is bound to. A connected socket has a certain address.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// let socket = net.bind_udp("0.0.0.0:5000").await?;
+    /// assert_eq!(socket.local_addr()?, "0.0.0.0:5000".parse::<SocketAddr>().unwrap());
+    /// socket.connect("10.0.0.1:53").await?;
+    /// assert_eq!(socket.local_addr()?, "10.0.0.1:5000".parse::<SocketAddr>().unwrap());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -79,6 +112,14 @@ impl UdpSocket {
     }
 
     /// The address it is connected to.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// assert_eq!(client.peer_addr()?, server.local_addr()?);
+    /// assert_eq!(server.peer_addr().unwrap_err().kind(), ErrorKind::NotConnected);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `NotConnected` if it is not.
@@ -90,6 +131,21 @@ impl UdpSocket {
     /// from there (and what had arrived before). May be called again, to change the peer; the
     /// local address stays what the first call made it, as on Linux. Of several addresses the
     /// first that can be reached counts.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// let client = net.bind_udp("10.0.0.1:40001").await?;
+    /// client.connect("10.0.0.1:53").await?;
+    ///
+    /// let stranger = net.bind_udp("10.0.0.1:666").await?;
+    /// stranger.send_to(b"not asked for", "10.0.0.1:40001").await?;
+    /// server.send_to(b"answer", "10.0.0.1:40001").await?;
+    /// let mut buf = [0; 512];
+    /// let n = client.recv(&mut buf).await?;
+    /// assert_eq!(&buf[..n], b"answer"); // the stranger's is not there
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` for port 0 or an address that this socket can't reach,
@@ -108,6 +164,17 @@ impl UdpSocket {
 
     /// Takes the pending error (`SO_ERROR`): what ICMP said about a datagram of a connected
     /// socket.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.connect("10.0.0.1:9").await?; // nobody is there
+    /// client.send(b"anybody?").await?;
+    /// let error = client.take_error()?.expect("an ICMP message has come");
+    /// assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    /// assert!(client.take_error()?.is_none()); // it is told once
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -145,6 +212,16 @@ impl Drop for UdpSocket {
 impl Net {
     /// Makes a UDP socket of this stack with this address; port 0 lets the stack choose.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// let chosen = net.bind_udp("10.0.0.1:0").await?;
+    /// assert_ne!(chosen.local_addr()?.port(), 0);
+    /// let foreign = net.bind_udp("10.0.0.9:53").await.unwrap_err();
+    /// assert_eq!(foreign.kind(), ErrorKind::AddrNotAvailable);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's.
     pub async fn bind_udp<A: ToSocketAddrs>(&self, addr: A) -> io::Result<UdpSocket> {
@@ -153,6 +230,23 @@ impl Net {
 
     /// As [`bind_udp`](Self::bind_udp) with everything a socket can be told, such as
     /// `SO_REUSEPORT`.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// // Two workers on one port: each client has one of them, by a hash of both addresses.
+    /// let share = BindOptions { reuse_port: true, ..BindOptions::default() };
+    /// let options = UdpBindOptions { share, ..UdpBindOptions::default() };
+    /// let one = net.bind_udp_with("10.0.0.1:443", options.clone()).await?;
+    /// let two = net.bind_udp_with("10.0.0.1:443", options).await?;
+    ///
+    /// for _ in 0..3 {
+    ///     client.send_to(b"hello", "10.0.0.1:443").await?;
+    /// }
+    /// let mut queues = net.udp_sockets().into_iter().filter(|row| row.local.port() == 443);
+    /// assert!(queues.any(|row| row.receive_queue == 3 * (576 + 5)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`bind_udp`](Self::bind_udp).
@@ -176,6 +270,19 @@ impl Net {
     }
 
     /// Every UDP socket there is now.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// for row in net.udp_sockets() {
+    ///     println!("{} {} {:?}", row.receive_queue, row.local, row.peer);
+    /// }
+    /// let rows = net.udp_sockets();
+    /// let row = rows.iter().find(|row| row.local.port() == 53).expect("the server's");
+    /// assert_eq!(row.receive_queue, 576 + 8); // each datagram counts 576 octets more than its text
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn udp_sockets(&self) -> Vec<UdpRow> {
         self.handle.inspect(|s| s.udp_rows().collect())
     }

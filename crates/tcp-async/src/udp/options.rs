@@ -1,102 +1,40 @@
-//! What can be set on a UDP socket? tokio's options, with Linux's defaults and limits.
+//! What can be set on a UDP socket? tokio's options, with Linux's defaults and limits. What concerns
+//! datagrams for many is in `groups`.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use tcp_io::cell::UdpOptions;
-use tcp_io::stack::{GroupError, Stack};
 
 use super::UdpSocket;
-use crate::error;
 
 fn invalid() -> io::Error {
     io::Error::from(io::ErrorKind::InvalidInput)
 }
 
-fn octet(value: u32) -> io::Result<u8> {
+pub(super) fn octet(value: u32) -> io::Result<u8> {
     u8::try_from(value).map_err(|_| invalid())
 }
 
 impl UdpSocket {
-    fn option<R>(&self, look: impl FnOnce(&UdpOptions) -> R) -> io::Result<R> {
+    pub(super) fn option<R>(&self, look: impl FnOnce(&UdpOptions) -> R) -> io::Result<R> {
         Ok(look(&self.cell.options()))
     }
 
-    fn set_option(&self, change: impl FnOnce(&mut UdpOptions)) -> io::Result<()> {
+    pub(super) fn set_option(&self, change: impl FnOnce(&mut UdpOptions)) -> io::Result<()> {
         self.cell.set_options(change);
         Ok(())
     }
 
-    /// Whether datagrams to broadcast addresses may be sent.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    pub fn broadcast(&self) -> io::Result<bool> {
-        self.option(|o| o.broadcast)
-    }
-
-    /// Lets datagrams be sent to 255.255.255.255 and to the broadcast addresses of the stack's
-    /// networks (`SO_BROADCAST`). Sockets bound to the unspecified address hear broadcasts
-    /// whether or not it is set.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
-        self.set_option(|o| o.broadcast = on)
-    }
-
-    /// Whether the stack's own sockets hear the IPv4 multicast datagrams of this one.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    pub fn multicast_loop_v4(&self) -> io::Result<bool> {
-        self.option(|o| o.multicast_loop_v4)
-    }
-
-    /// Lets the stack's own sockets hear the IPv4 multicast datagrams of this one, or not
-    /// (`IP_MULTICAST_LOOP`); as on Linux it counts at the sender.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    pub fn set_multicast_loop_v4(&self, on: bool) -> io::Result<()> {
-        self.set_option(|o| o.multicast_loop_v4 = on)
-    }
-
-    /// TTL of IPv4 multicast datagrams.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
-        self.option(|o| o.multicast_ttl_v4.into())
-    }
-
-    /// Sets the TTL of IPv4 multicast datagrams (`IP_MULTICAST_TTL`); 0 keeps them in this stack.
-    ///
-    /// # Errors
-    /// `InvalidInput` above 255.
-    pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
-        let ttl = octet(ttl)?;
-        self.set_option(|o| o.multicast_ttl_v4 = ttl)
-    }
-
-    /// Whether the stack's own sockets hear the IPv6 multicast datagrams of this one.
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    pub fn multicast_loop_v6(&self) -> io::Result<bool> {
-        self.option(|o| o.multicast_loop_v6)
-    }
-
-    /// Lets the stack's own sockets hear the IPv6 multicast datagrams of this one, or not
-    /// (`IPV6_MULTICAST_LOOP`).
-    ///
-    /// # Errors
-    /// None; the signature is tokio's.
-    pub fn set_multicast_loop_v6(&self, on: bool) -> io::Result<()> {
-        self.set_option(|o| o.multicast_loop_v6 = on)
-    }
-
     /// The IPv6 traffic class of our datagrams.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// assert_eq!(client.tclass_v6()?, 0);
+    /// client.set_tclass_v6(0xb8)?;
+    /// assert_eq!(client.tclass_v6()?, 0xb8);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -105,6 +43,17 @@ impl UdpSocket {
     }
 
     /// Sets the IPv6 traffic class of our datagrams (`IPV6_TCLASS`).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/wire.rs")]
+    /// # let socket = net.bind_udp("[fd00::1]:0").await?;
+    /// socket.set_tclass_v6(0xb8)?; // Expedited Forwarding, as for speech
+    /// socket.send_to(b"hello", "[fd00::2]:9").await?;
+    /// let packet = packet_from(&wire).await?;
+    /// assert_eq!(packet[..2], [0x6b, 0x80]); // version 6, then the class
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` above 255.
@@ -115,6 +64,15 @@ impl UdpSocket {
 
     /// TTL or hop limit of our unicast datagrams.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// assert_eq!(client.ttl()?, 64);
+    /// client.set_ttl(5)?;
+    /// assert_eq!(client.ttl()?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn ttl(&self) -> io::Result<u32> {
@@ -122,6 +80,17 @@ impl UdpSocket {
     }
 
     /// Sets the TTL or hop limit of our unicast datagrams. Linux's `IP_TTL` is of IPv4 only.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/wire.rs")]
+    /// socket.set_ttl(5)?;
+    /// socket.send_to(b"hello", "10.0.0.2:9").await?;
+    /// let packet = packet_from(&wire).await?;
+    /// assert_eq!(packet[8], 5);
+    /// assert_eq!(socket.set_ttl(0).unwrap_err().kind(), ErrorKind::InvalidInput);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` unless it is from 1 to 255.
@@ -135,6 +104,15 @@ impl UdpSocket {
 
     /// The IPv4 type of service of our datagrams.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// assert_eq!(client.tos_v4()?, 0);
+    /// client.set_tos_v4(0xb8)?;
+    /// assert_eq!(client.tos_v4()?, 0xb8);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn tos_v4(&self) -> io::Result<u32> {
@@ -142,6 +120,16 @@ impl UdpSocket {
     }
 
     /// Sets the IPv4 type of service of our datagrams (`IP_TOS`).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/wire.rs")]
+    /// socket.set_tos_v4(0xb8)?; // Expedited Forwarding, as for speech
+    /// socket.send_to(b"hello", "10.0.0.2:9").await?;
+    /// let packet = packet_from(&wire).await?;
+    /// assert_eq!(packet[1], 0xb8);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` above 255.
@@ -172,6 +160,14 @@ impl UdpSocket {
 
     /// The name of the stack's device.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// // A stack without a device calls its inside so.
+    /// assert_eq!(client.device()?, Some(b"loopback".to_vec()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
@@ -179,6 +175,15 @@ impl UdpSocket {
     }
 
     /// Checks that the socket's stack runs on the device of this name; a stack has one device.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.bind_device(Some(b"loopback"))?;
+    /// let other = client.bind_device(Some(b"eth0")).unwrap_err();
+    /// assert_eq!(other.kind(), ErrorKind::NotFound);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `NotFound` for another name; choose the stack with [`Net::bind_udp`](crate::Net::bind_udp)
@@ -194,6 +199,13 @@ impl UdpSocket {
 
     /// What received datagrams may hold, in octets, 576 for each included (`SO_RCVBUF`).
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// assert_eq!(server.recv_buffer_size()?, 212_992); // Linux's `rmem_default`
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is socket2's.
     #[doc(alias = "SO_RCVBUF")]
@@ -202,6 +214,23 @@ impl UdpSocket {
     }
 
     /// Sets what received datagrams may hold, at least 2304 octets. Linux doubles the value.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// server.set_recv_buffer_size(0)?;
+    /// assert_eq!(server.recv_buffer_size()?, 2304); // less is not to be had
+    ///
+    /// for _ in 0..10 {
+    ///     client.send(&[0; 100]).await?; // costs 676
+    /// }
+    /// let mut received = 0;
+    /// while server.try_recv(&mut [0; 100]).is_ok() {
+    ///     received += 1;
+    /// }
+    /// assert_eq!(received, 4); // the others were dropped
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is socket2's.
@@ -213,6 +242,13 @@ impl UdpSocket {
     /// What datagrams that the device has not taken may hold, in octets, 576 for each included
     /// (`SO_SNDBUF`).
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// assert_eq!(client.send_buffer_size()?, 212_992); // Linux's `wmem_default`
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is socket2's.
     #[doc(alias = "SO_SNDBUF")]
@@ -223,65 +259,27 @@ impl UdpSocket {
     /// Sets what datagrams that the device has not taken may hold, at least 4608 octets. Linux
     /// doubles the value.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/wire.rs")]
+    /// socket.set_send_buffer_size(0)?;
+    /// assert_eq!(socket.send_buffer_size()?, 4608); // less is not to be had
+    ///
+    /// let to = "10.0.0.2:9".parse().expect("an address");
+    /// let mut waiting = 0;
+    /// while socket.try_send_to(&[0; 1000], to).is_ok() {
+    ///     waiting += 1; // costs 1576, until the device has it
+    /// }
+    /// assert_eq!(waiting, 3);
+    /// socket.writable().await?; // there is room again
+    /// assert_eq!(socket.try_send_to(&[0; 1000], to)?, 1000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is socket2's.
     #[doc(alias = "SO_SNDBUF")]
     pub fn set_send_buffer_size(&self, size: usize) -> io::Result<()> {
         self.set_option(|o| o.send_buffer = size)
-    }
-
-    /// Joins an IPv4 multicast group; `interface` is unspecified or an address of the stack, which
-    /// has one link. No membership is reported (IGMP): whoever is at the other end of the device
-    /// must send the group's datagrams by itself.
-    ///
-    /// # Errors
-    /// `InvalidInput` for no group, `AddrInUse` if the socket is in it, `NotFound` for another
-    /// interface, `OutOfMemory` beyond 20 groups.
-    pub fn join_multicast_v4(&self, multiaddr: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.check_interface(interface)?;
-        self.group(|s| s.udp_join(self.id(), multiaddr.into()))
-    }
-
-    /// Joins an IPv6 multicast group; `interface` is 0 or 1. No membership is reported (MLD).
-    ///
-    /// # Errors
-    /// As [`join_multicast_v4`](Self::join_multicast_v4).
-    pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.check_index(interface)?;
-        self.group(|s| s.udp_join(self.id(), (*multiaddr).into()))
-    }
-
-    /// Leaves an IPv4 multicast group. Dropping the socket leaves all.
-    ///
-    /// # Errors
-    /// `AddrNotAvailable` if the socket is not in it, `NotFound` for another interface.
-    pub fn leave_multicast_v4(&self, multiaddr: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        self.check_interface(interface)?;
-        self.group(|s| s.udp_leave(self.id(), multiaddr.into()))
-    }
-
-    /// Leaves an IPv6 multicast group.
-    ///
-    /// # Errors
-    /// As [`leave_multicast_v4`](Self::leave_multicast_v4).
-    pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
-        self.check_index(interface)?;
-        self.group(|s| s.udp_leave(self.id(), (*multiaddr).into()))
-    }
-
-    fn group(&self, act: impl FnOnce(&mut Stack) -> Result<(), GroupError>) -> io::Result<()> {
-        self.with_stack(|s, _| act(s))?.map_err(error::from_group)
-    }
-
-    fn check_interface(&self, interface: Ipv4Addr) -> io::Result<()> {
-        let ours = || self.net.addresses().iter().any(|c| c.address() == IpAddr::V4(interface));
-        if interface.is_unspecified() || interface.is_loopback() || ours() {
-            return Ok(());
-        }
-        Err(error::from_group(GroupError::NoInterface))
-    }
-
-    fn check_index(&self, index: u32) -> io::Result<()> {
-        if index > 1 { Err(error::from_group(GroupError::NoInterface)) } else { Ok(()) }
     }
 }

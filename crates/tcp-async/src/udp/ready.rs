@@ -44,6 +44,15 @@ impl UdpSocket {
 
     /// Waits until one of the directions of `interest` is ready.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// let ready = server.ready(Interest::READABLE | Interest::WRITABLE).await?;
+    /// assert!(ready.is_readable() && ready.is_writable());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; an error shows in the readiness, and in the next call.
     ///
@@ -54,6 +63,22 @@ impl UdpSocket {
     }
 
     /// Waits until a datagram is there.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// let mut buf = [0; 512];
+    /// loop {
+    ///     server.readable().await?;
+    ///     match server.try_recv(&mut buf) {
+    ///         Ok(n) => break assert_eq!(&buf[..n], b"question"),
+    ///         Err(e) if e.kind() == ErrorKind::WouldBlock => {} // another task was faster
+    ///         Err(e) => return Err(e),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -66,6 +91,14 @@ impl UdpSocket {
 
     /// Waits until there is room to send.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.writable().await?;
+    /// assert_eq!(client.try_send(b"question")?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     ///
@@ -77,6 +110,17 @@ impl UdpSocket {
 
     /// Polls until a datagram is there; keeps the waker of the last task that called.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
+    /// assert!(server.poll_recv_ready(&mut nobody).is_pending());
+    /// client.send(b"question").await?;
+    /// poll_fn(|cx| server.poll_recv_ready(cx)).await?;
+    /// assert_eq!(server.try_recv(&mut [0; 512])?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None; the signature is tokio's.
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -84,6 +128,14 @@ impl UdpSocket {
     }
 
     /// Polls until there is room to send; keeps the waker of the last task that called.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// poll_fn(|cx| client.poll_send_ready(cx)).await?;
+    /// assert_eq!(client.try_send(b"question")?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None; the signature is tokio's.
@@ -93,6 +145,20 @@ impl UdpSocket {
 
     /// Runs `f`, which does its own input or output on this socket. If it returns `WouldBlock`,
     /// the socket counts as not ready until the next event.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// server.readable().await?;
+    /// let mut buf = [0; 512];
+    /// let n = server.try_io(Interest::READABLE, || server.try_recv(&mut buf))?;
+    /// assert_eq!(&buf[..n], b"question");
+    /// // Nothing is left: the closure is not even called.
+    /// let nothing = server.try_io(Interest::READABLE, || -> std::io::Result<()> { unreachable!() });
+    /// assert_eq!(nothing.unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `WouldBlock` if the socket is not ready; otherwise what `f` returns.
@@ -116,6 +182,16 @@ impl UdpSocket {
     /// Runs `f`, which does its own input or output on this socket, whenever the socket is ready,
     /// until it returns something else than `WouldBlock`; each time after that it waits for an
     /// event.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// let mut buf = [0; 512];
+    /// let n = server.async_io(Interest::READABLE, || server.try_recv(&mut buf)).await?;
+    /// assert_eq!(&buf[..n], b"question");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// What `f` returns.

@@ -1,5 +1,5 @@
 //! How does a program receive datagrams? Each `recv` in its forms: waiting, polling and trying,
-//! with and without the sender, taking or peeking.
+//! with and without the sender. Looking without taking is in `peek`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use super::UdpSocket;
 use crate::error;
 
 /// Ready for a receiver: a datagram, or an error that it is told instead.
-fn arrival() -> Interest {
+pub(super) fn arrival() -> Interest {
     Interest::READABLE | Interest::ERROR
 }
 
@@ -27,7 +27,7 @@ impl UdpSocket {
         self.cell.receive(look, most, take).map_err(error::from_udp_receive)
     }
 
-    fn look_slice(&self, look: Look, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    pub(super) fn look_slice(&self, look: Look, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.look(look, buf.len(), &mut |text| buf[..text.len()].copy_from_slice(text))
     }
 
@@ -37,7 +37,7 @@ impl UdpSocket {
         self.look(Look::Take, room, &mut |text| buf.put_slice(text))
     }
 
-    fn poll_into(
+    pub(super) fn poll_into(
         &self,
         cx: &mut Context<'_>,
         look: Look,
@@ -52,6 +52,21 @@ impl UdpSocket {
     /// Receives a datagram; what does not fit into `buf` is lost. A socket that is not connected
     /// takes it from anybody.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// let mut buf = [0; 512];
+    /// let n = server.recv(&mut buf).await?;
+    /// assert_eq!(&buf[..n], b"question");
+    ///
+    /// client.send(b"a long question").await?;
+    /// let mut short = [0; 6];
+    /// assert_eq!(server.recv(&mut short).await?, 6); // the rest of it is lost
+    /// assert_eq!(&short, b"a long");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What ICMP said about a datagram of ours, once: `ConnectionRefused` if nobody is at the
     /// peer's port. `NetworkDown` if the stack has ended.
@@ -64,6 +79,17 @@ impl UdpSocket {
 
     /// Polls for a datagram; keeps the waker of the last task that called.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// let mut space = [0; 512];
+    /// let mut buf = ReadBuf::new(&mut space);
+    /// poll_fn(|cx| server.poll_recv(cx, &mut buf)).await?;
+    /// assert_eq!(buf.filled(), b"question");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`recv`](Self::recv).
     pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -71,6 +97,17 @@ impl UdpSocket {
     }
 
     /// Receives a datagram that is there now.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// let mut buf = [0; 512];
+    /// assert_eq!(server.try_recv(&mut buf).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// client.send(b"question").await?;
+    /// server.readable().await?;
+    /// assert_eq!(server.try_recv(&mut buf)?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `WouldBlock` if none is; otherwise as [`recv`](Self::recv).
@@ -81,6 +118,17 @@ impl UdpSocket {
     /// Receives a datagram that is there now into a growing buffer, as much as it has room for
     /// without growing; a `Vec` that is full grows first.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// server.readable().await?;
+    /// let mut buf = Vec::with_capacity(512);
+    /// assert_eq!(server.try_recv_buf(&mut buf)?, 8);
+    /// assert_eq!(buf, b"question");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
@@ -88,6 +136,18 @@ impl UdpSocket {
     }
 
     /// Receives a datagram into a growing buffer; see [`try_recv_buf`](Self::try_recv_buf).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"one ").await?;
+    /// client.send(b"two").await?;
+    /// let mut buf = Vec::with_capacity(512);
+    /// server.recv_buf(&mut buf).await?;
+    /// server.recv_buf(&mut buf).await?;
+    /// assert_eq!(buf, b"one two"); // each is put behind what is there
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
@@ -100,6 +160,17 @@ impl UdpSocket {
 
     /// As [`try_recv_buf`](Self::try_recv_buf), with the sender.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// server.readable().await?;
+    /// let mut buf = Vec::with_capacity(512);
+    /// assert_eq!(server.try_recv_buf_from(&mut buf)?, (8, client.local_addr()?));
+    /// assert_eq!(buf, b"question");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
@@ -107,6 +178,17 @@ impl UdpSocket {
     }
 
     /// As [`recv_buf`](Self::recv_buf), with the sender.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// let mut buf = Vec::with_capacity(512);
+    /// let (_, from) = server.recv_buf_from(&mut buf).await?;
+    /// server.send_to(&buf, from).await?; // back to where it came from
+    /// assert_eq!(client.recv(&mut [0; 512]).await?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
@@ -119,6 +201,17 @@ impl UdpSocket {
 
     /// Receives a datagram with its sender; what does not fit into `buf` is lost.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// let mut buf = [0; 512];
+    /// let (n, from) = server.recv_from(&mut buf).await?;
+    /// assert_eq!((&buf[..n], from), (&b"question"[..], client.local_addr()?));
+    /// server.send_to(b"answer", from).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`recv`](Self::recv).
     ///
@@ -129,6 +222,17 @@ impl UdpSocket {
     }
 
     /// Polls for a datagram with its sender; keeps the waker of the last task that called.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// let mut space = [0; 512];
+    /// let mut buf = ReadBuf::new(&mut space);
+    /// let from = poll_fn(|cx| server.poll_recv_from(cx, &mut buf)).await?;
+    /// assert_eq!((buf.filled(), from), (&b"question"[..], client.local_addr()?));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
@@ -142,95 +246,19 @@ impl UdpSocket {
 
     /// Receives a datagram that is there now, with its sender.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.send(b"question").await?;
+    /// server.readable().await?;
+    /// let mut buf = [0; 512];
+    /// assert_eq!(server.try_recv_from(&mut buf)?, (8, client.local_addr()?));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.look_slice(Look::Take, buf)
-    }
-
-    /// Copies the next datagram and leaves it there.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// Nothing is taken, so nothing is lost.
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.peek_from(buf).await.map(|(n, _)| n)
-    }
-
-    /// Polls for the next datagram and leaves it there; keeps the waker of the last task that
-    /// called.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.poll_into(cx, Look::Peek, buf).map_ok(|_| ())
-    }
-
-    /// Copies a datagram that is there now and leaves it there.
-    ///
-    /// # Errors
-    /// As [`try_recv`](Self::try_recv).
-    pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_peek_from(buf).map(|(n, _)| n)
-    }
-
-    /// As [`peek`](Self::peek), with the sender.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// Nothing is taken, so nothing is lost.
-    pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.patiently(arrival(), || self.look_slice(Look::Peek, buf)).await
-    }
-
-    /// As [`poll_peek`](Self::poll_peek), with the sender.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_peek_from(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<SocketAddr>> {
-        self.poll_into(cx, Look::Peek, buf)
-    }
-
-    /// As [`try_peek`](Self::try_peek), with the sender.
-    ///
-    /// # Errors
-    /// As [`try_recv`](Self::try_recv).
-    pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.look_slice(Look::Peek, buf)
-    }
-
-    /// The sender of the next datagram, which stays there.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// Nothing is taken, so nothing is lost.
-    pub async fn peek_sender(&self) -> io::Result<SocketAddr> {
-        self.patiently(arrival(), || self.try_peek_sender()).await
-    }
-
-    /// Polls for the sender of the next datagram, which stays there.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
-        self.poll_io(cx, arrival(), || self.try_peek_sender())
-    }
-
-    /// The sender of the datagram that is there now and stays there.
-    ///
-    /// # Errors
-    /// As [`try_recv`](Self::try_recv).
-    pub fn try_peek_sender(&self) -> io::Result<SocketAddr> {
-        self.look_slice(Look::Peek, &mut []).map(|(_, from)| from)
     }
 }

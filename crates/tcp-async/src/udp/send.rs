@@ -37,6 +37,20 @@ impl UdpSocket {
     /// Sends a datagram to the peer; up to 65,507 octets over IPv4 and 65,527 over IPv6. What the
     /// path does not carry in one packet goes in fragments.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/wire.rs")]
+    /// socket.connect("10.0.0.2:9").await?;
+    /// assert_eq!(socket.send(&[0; 3000]).await?, 3000);
+    /// // A packet holds 1500 octets here: 20 of each are the header, and 8 of the text UDP's.
+    /// for len in [1500, 1500, 3008 - 2 * 1480 + 20] {
+    ///     assert_eq!(packet_from(&wire).await?.len(), len);
+    /// }
+    /// let long = socket.send(&[0; 65_508]).await.unwrap_err();
+    /// assert_eq!(long.kind(), ErrorKind::InvalidInput);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `NotConnected` before [`connect`](Self::connect), `InvalidInput` if it is too long,
     /// `NetworkUnreachable` without a route; once, what ICMP said about an earlier one, as
@@ -50,6 +64,15 @@ impl UdpSocket {
 
     /// Polls for room and sends; keeps the waker of the last task that called.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// let n = poll_fn(|cx| client.poll_send(cx, b"question")).await?;
+    /// assert_eq!(n, 8);
+    /// assert_eq!(server.recv(&mut [0; 512]).await?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`send`](Self::send).
     pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
@@ -57,6 +80,21 @@ impl UdpSocket {
     }
 
     /// Sends if there is room now.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/wire.rs")]
+    /// socket.connect("10.0.0.2:9").await?;
+    /// let full = loop {
+    ///     if let Err(e) = socket.try_send(&[0; 1400]) {
+    ///         break e;
+    ///     }
+    /// };
+    /// assert_eq!(full.kind(), ErrorKind::WouldBlock); // the device had no turn to take anything
+    /// socket.writable().await?;
+    /// assert_eq!(socket.try_send(b"question")?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `WouldBlock` without room; otherwise as [`send`](Self::send).
@@ -66,6 +104,18 @@ impl UdpSocket {
 
     /// Sends a datagram to `addr`, of which the first address counts; a connected socket may, as
     /// on Linux.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// let mut buf = [0; 512];
+    /// client.send_to(b"question", "10.0.0.1:53").await?;
+    /// let (_, from) = server.recv_from(&mut buf).await?;
+    /// assert_eq!(server.send_to(b"answer", from).await?, 6);
+    /// let n = client.recv(&mut buf).await?;
+    /// assert_eq!(&buf[..n], b"answer");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`send`](Self::send); `InvalidInput` for port 0 or an address that this socket can't
@@ -83,6 +133,16 @@ impl UdpSocket {
 
     /// Polls for room and sends to `target`; keeps the waker of the last task that called.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// let to = server.local_addr()?;
+    /// let n = poll_fn(|cx| client.poll_send_to(cx, b"question", to)).await?;
+    /// assert_eq!(n, 8);
+    /// assert_eq!(server.recv(&mut [0; 512]).await?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`send_to`](Self::send_to).
     pub fn poll_send_to(
@@ -95,6 +155,15 @@ impl UdpSocket {
     }
 
     /// Sends to `target` if there is room now.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// let to = server.local_addr()?;
+    /// assert_eq!(client.try_send_to(b"question", to)?, 8);
+    /// assert_eq!(server.recv(&mut [0; 512]).await?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `WouldBlock` without room; otherwise as [`send_to`](Self::send_to).

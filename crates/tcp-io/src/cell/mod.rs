@@ -34,6 +34,17 @@ pub use waiters::{Interest, Readiness, WaiterKey};
 use waiters::{Waiters, WakeList};
 
 /// Names a connection of one stack; never reused while the connection is known.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// assert_eq!((client.id(), id.to_string().as_str()), (id, "0.1"));
+/// client.abort();
+/// stack.settle(now);
+/// assert!(stack.connection_cell(id).is_none());
+/// let next = stack.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+/// assert_ne!(next, id); // though the place in the table may be the same
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ConnId {
     pub(crate) slot: u32,
@@ -47,6 +58,24 @@ impl fmt::Display for ConnId {
 }
 
 /// A connection shared between the stack and the tasks that use it.
+///
+/// Its calls never wait. What they leave to do, text to send for instance, is done when the stack is
+/// drained next; a [`Reactor`](crate::reactor::Reactor) does so by itself.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+/// use tcp_core::error::UserError;
+///
+/// assert_eq!(client.id(), id);
+/// assert_eq!(client.tuple().remote, server.tuple().local);
+/// let mut buf = [0; 16];
+/// client.write(now, b"question")?;
+/// assert_eq!(server.read(now, &mut buf), Err(UserError::WouldBlock));
+/// stack.settle(now); // what a reactor would do now
+/// assert_eq!(server.read(now, &mut buf)?, 8);
+/// assert_eq!(&buf[..8], b"question");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ConnCell {
     id: ConnId,

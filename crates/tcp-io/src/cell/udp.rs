@@ -57,6 +57,23 @@ impl UdpMemory {
 }
 
 /// A UDP socket shared between the stack and the tasks that use it.
+///
+/// ```
+#[doc = include_str!("../../doc/udp.rs")]
+/// use tcp_io::cell::Look;
+///
+/// assert_eq!((client.id(), client.peer()), (id, None));
+/// stack.udp_send(now, client.id(), "question", Some(server.local()))?;
+/// let mut buf = Vec::new();
+/// let (n, from) = server.receive(Look::Take, 1500, &mut |text| buf.extend_from_slice(text)).unwrap();
+/// assert_eq!((n, &buf[..], from), (8, &b"question"[..], client.local()));
+/// // A peer that is fixed need not be named.
+/// stack.udp_connect(server.id(), from)?;
+/// assert_eq!(server.peer(), Some(from));
+/// stack.udp_send(now, server.id(), "answer", None)?;
+/// assert_eq!(client.row().receive_queue, 6 + tcp_io::cell::DATAGRAM_COST);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct UdpCell {
     id: UdpId,
@@ -151,11 +168,29 @@ impl UdpCell {
     }
 
     /// The options.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// assert_eq!(client.options().hop_limit, 64);
+    /// assert!(!client.options().broadcast);
+    /// assert_eq!(client.options().receive_buffer, 212_992);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn options(&self) -> UdpOptions {
         self.lock().options
     }
 
     /// Changes options, from the next datagram on.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// client.set_options(|options| {
+    ///     options.hop_limit = 8;
+    ///     options.receive_buffer = 1; // less than the least
+    /// });
+    /// assert_eq!((client.options().hop_limit, client.options().receive_buffer), (8, 2304));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_options(&self, change: impl FnOnce(&mut UdpOptions)) {
         self.tell(|i| {
             change(&mut i.options);
@@ -179,6 +214,19 @@ impl UdpCell {
 
     /// Hands the next datagram to `take`, at most `most` octets of it; the rest is lost. Returns
     /// how many octets that were, and where it came from.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// use tcp_io::cell::{Look, UdpReceiveError};
+    ///
+    /// stack.udp_send(now, client.id(), "a long datagram", Some(server.local()))?;
+    /// let mut text = Vec::new();
+    /// let received = server.receive(Look::Take, 6, &mut |octets| text.extend_from_slice(octets));
+    /// assert_eq!((received, &text[..]), (Ok((6, client.local())), &b"a long"[..]));
+    /// // The rest is not the next datagram.
+    /// assert_eq!(server.receive(Look::Take, 6, &mut |_| ()), Err(UdpReceiveError::WouldBlock));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A pending error comes first, as on Linux.
@@ -206,11 +254,36 @@ impl UdpCell {
     }
 
     /// Takes the pending error (`SO_ERROR`).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// use tcp_io::cell::UdpError;
+    ///
+    /// stack.udp_connect(client.id(), "10.0.0.1:9".parse()?)?;
+    /// stack.udp_send(now, client.id(), "anybody there?", None)?;
+    /// assert_eq!(client.take_error(), Some(UdpError::Refused));
+    /// assert_eq!(client.take_error(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn take_error(&self) -> Option<UdpError> {
         self.lock().error.take()
     }
 
     /// What could be done without waiting, and a stamp for [`spend`](Self::spend).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// use tcp_io::cell::{Interest, Readiness};
+    ///
+    /// let (ready, _) = server.readiness_seen();
+    /// assert_eq!(ready, Readiness::WRITABLE);
+    /// stack.udp_send(now, client.id(), "question", Some(server.local()))?;
+    /// let (ready, seen) = server.readiness_seen();
+    /// assert_eq!(ready, Readiness::READABLE | Readiness::WRITABLE);
+    /// server.spend(Interest::READABLE, seen);
+    /// assert_eq!(server.readiness_seen().0, Readiness::WRITABLE);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn readiness_seen(&self) -> (Readiness, u16) {
         let i = self.lock();
         (i.readiness(), i.hints.seen())
@@ -218,12 +291,37 @@ impl UdpCell {
 
     /// A task could do nothing with the readiness that it saw at `seen`: it waits for the next
     /// event.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    /// use tcp_io::cell::{Interest, Readiness};
+    ///
+    /// stack.udp_send(now, client.id(), "1", Some(server.local()))?;
+    /// let (_, seen) = server.readiness_seen();
+    /// stack.udp_send(now, client.id(), "2", Some(server.local()))?;
+    /// // The second one came in between: nothing is spent.
+    /// server.spend(Interest::READABLE, seen);
+    /// assert!(server.readiness_seen().0.intersects(Readiness::READABLE));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn spend(&self, interest: Interest, seen: u16) {
         self.lock().hints.spend(interest, seen);
     }
 
     /// Polls for readiness on behalf of a `poll_*` function: one task per direction is kept, the
     /// last.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// use tcp_io::cell::{Interest, Readiness};
+    ///
+    /// assert!(server.poll_ready(cx, Interest::READABLE).is_pending());
+    /// stack.udp_send(now, client.id(), "question", Some(server.local()))?;
+    /// assert_eq!(task.wakes(), 1);
+    /// assert_eq!(server.poll_ready(cx, Interest::READABLE), Poll::Ready(Readiness::READABLE));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<Readiness> {
         let mut i = self.lock();
         let ready = i.readiness() & interest.mask();
@@ -237,6 +335,21 @@ impl UdpCell {
     }
 
     /// Registers one of any number of waiting tasks, or renews its waker; `None` as key starts.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// use tcp_io::cell::Interest;
+    ///
+    /// let (mut one, mut another) = (None, None);
+    /// assert!(server.poll_wait(cx, Interest::READABLE, &mut one).is_pending());
+    /// assert!(server.poll_wait(cx, Interest::READABLE, &mut another).is_pending());
+    /// stack.udp_send(now, client.id(), "question", Some(server.local()))?;
+    /// assert_eq!(task.wakes(), 2); // each place in the list
+    /// assert!(server.poll_wait(cx, Interest::READABLE, &mut one).is_ready());
+    /// assert_eq!(one, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_wait(
         &self,
         cx: &mut Context<'_>,
@@ -256,6 +369,19 @@ impl UdpCell {
     }
 
     /// A waiting task gives up.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/udp.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// use tcp_io::cell::Interest;
+    ///
+    /// let mut key = None;
+    /// assert!(server.poll_wait(cx, Interest::READABLE, &mut key).is_pending());
+    /// server.cancel_wait(key.unwrap());
+    /// stack.udp_send(now, client.id(), "question", Some(server.local()))?;
+    /// assert_eq!(task.wakes(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel_wait(&self, key: WaiterKey) {
         self.lock().waiters.remove(key);
     }

@@ -13,17 +13,60 @@ use crate::sync::MutexGuard;
 
 impl ConnCell {
     /// What could be done without waiting.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// use tcp_io::cell::Readiness;
+    ///
+    /// assert_eq!(server.readiness(), Readiness::WRITABLE);
+    /// client.write(now, b"hello")?;
+    /// client.close_write()?;
+    /// stack.settle(now);
+    /// let ready = Readiness::READABLE | Readiness::WRITABLE | Readiness::READ_CLOSED;
+    /// assert_eq!(server.readiness(), ready);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn readiness(&self) -> Readiness {
         self.lock().readiness()
     }
 
     /// Lets the first read and write be tried before they are waited for; for a connection that was
     /// just accepted.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// use tcp_core::error::UserError;
+    /// use tcp_io::cell::Readiness;
+    ///
+    /// server.assume_ready();
+    /// assert!(server.readiness().intersects(Readiness::READABLE));
+    /// // One try tells that nothing is there.
+    /// assert_eq!(server.read(now, &mut [0; 8]), Err(UserError::WouldBlock));
+    /// assert!(!server.readiness().intersects(Readiness::READABLE));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn assume_ready(&self) {
         self.lock().hints.assume();
     }
 
     /// What could be done without waiting, and a stamp for [`spend`](Self::spend).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// # client.set_options(now, |options| options.nodelay = true);
+    /// use tcp_io::cell::{Interest, Readiness};
+    ///
+    /// client.write(now, b"half a ")?;
+    /// stack.settle(now);
+    /// let (ready, seen) = server.readiness_seen();
+    /// assert!(ready.intersects(Readiness::READABLE));
+    /// // While the task finds that it wants a whole message, the rest arrives.
+    /// client.write(now, b"message")?;
+    /// stack.settle(now);
+    /// server.spend(Interest::READABLE, seen);
+    /// assert!(server.readiness().intersects(Readiness::READABLE)); // so it is tried again
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn readiness_seen(&self) -> (Readiness, u16) {
         let inner = self.lock();
         (inner.readiness(), inner.hints.seen())
@@ -31,12 +74,41 @@ impl ConnCell {
 
     /// A task could do nothing with the readiness that it saw at `seen`: it waits for the next
     /// event.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// # client.set_options(now, |options| options.nodelay = true);
+    /// use tcp_io::cell::{Interest, Readiness};
+    ///
+    /// client.write(now, b"half a ")?;
+    /// stack.settle(now);
+    /// let (_, seen) = server.readiness_seen();
+    /// server.spend(Interest::READABLE, seen); // of no use before there is more
+    /// assert!(!server.readiness().intersects(Readiness::READABLE));
+    /// client.write(now, b"message")?;
+    /// stack.settle(now);
+    /// assert!(server.readiness().intersects(Readiness::READABLE));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn spend(&self, interest: Interest, seen: u16) {
         self.lock().hints.spend(interest, seen);
     }
 
     /// Polls for readiness on behalf of a `poll_*` function: one task per direction is kept, the
     /// last.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// use tcp_io::cell::{Interest, Readiness};
+    ///
+    /// assert!(server.poll_ready(cx, Interest::READABLE).is_pending());
+    /// client.write(now, b"hello")?;
+    /// stack.settle(now);
+    /// assert_eq!(task.wakes(), 1);
+    /// assert_eq!(server.poll_ready(cx, Interest::READABLE), Poll::Ready(Readiness::READABLE));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<Readiness> {
         let mut inner = self.lock();
         let ready = inner.readiness() & interest.mask();
@@ -49,6 +121,22 @@ impl ConnCell {
     }
 
     /// Registers one of any number of waiting tasks, or renews its waker; `None` as key starts.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// use tcp_io::cell::{Interest, Readiness};
+    ///
+    /// let (mut one, mut another) = (None, None);
+    /// assert!(server.poll_wait(cx, Interest::READABLE, &mut one).is_pending());
+    /// assert!(server.poll_wait(cx, Interest::READABLE, &mut another).is_pending());
+    /// client.write(now, b"hello")?;
+    /// stack.settle(now);
+    /// assert_eq!(task.wakes(), 2); // each place in the list
+    /// let ready = server.poll_wait(cx, Interest::READABLE, &mut one);
+    /// assert_eq!((ready, one), (Poll::Ready(Readiness::READABLE), None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_wait(
         &self,
         cx: &mut Context<'_>,
@@ -79,11 +167,44 @@ impl ConnCell {
     }
 
     /// A waiting task gives up.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// use tcp_io::cell::Interest;
+    ///
+    /// let mut key = None;
+    /// assert!(server.poll_wait(cx, Interest::READABLE, &mut key).is_pending());
+    /// server.cancel_wait(key.unwrap());
+    /// client.write(now, b"hello")?;
+    /// stack.settle(now);
+    /// assert_eq!(task.wakes(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel_wait(&self, key: WaiterKey) {
         self.lock().waiters.remove(key);
     }
 
     /// Polls for the end of an active open.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// use tcp_core::error::End;
+    ///
+    /// let id = stack.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+    /// let cell = stack.connection_cell(id).unwrap();
+    /// assert!(cell.poll_connected(cx).is_pending());
+    /// stack.settle(now);
+    /// assert_eq!(task.wakes(), 1);
+    /// assert_eq!(cell.poll_connected(cx), Poll::Ready(Ok(())));
+    ///
+    /// let id = stack.connect(now, "10.0.0.1:81".parse()?, ConnectOptions::default())?;
+    /// let cell = stack.connection_cell(id).unwrap();
+    /// stack.settle(now);
+    /// assert_eq!(cell.poll_connected(cx), Poll::Ready(Err(End::Refused)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         let mut inner = self.lock();
         match inner.conn.end() {
@@ -102,6 +223,19 @@ impl ConnCell {
     }
 
     /// Polls until the peer has acknowledged our FIN and all that was written before it.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// let mut key = None;
+    /// client.write(now, b"the last words")?;
+    /// client.close_write()?;
+    /// assert!(client.poll_delivered(cx, &mut key).is_pending());
+    /// stack.settle(now);
+    /// assert_eq!(task.wakes(), 1);
+    /// assert_eq!(client.poll_delivered(cx, &mut key), Poll::Ready(Ok(())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Why the connection ended before that.

@@ -9,6 +9,17 @@ use super::{ConnCell, Inner, Then};
 impl ConnCell {
     /// Copies `data` into the send buffer, as far as there is room.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// use tcp_core::error::UserError;
+    ///
+    /// assert_eq!(client.write(now, b"hello")?, 5);
+    /// // Until the buffer is full: then a task waits for `Interest::WRITABLE`.
+    /// while client.write(now, &[0; 65_536]).is_ok() {}
+    /// assert_eq!(client.write(now, b"more"), Err(UserError::WouldBlock));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// See [`Connection::write`](tcp_core::Connection::write); a failure is reported once.
     pub fn write(&self, now: Instant, data: &[u8]) -> Result<usize, UserError> {
@@ -20,6 +31,15 @@ impl ConnCell {
     }
 
     /// Copies several slices, as far as there is room, in one step.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// let parts = [&b"GET "[..], b"/", b" HTTP/1.1\r\n\r\n"];
+    /// assert_eq!(client.write_vectored(now, parts.into_iter())?, 18);
+    /// stack.settle(now);
+    /// assert_eq!(server.info().receive_queue, 18);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Self::write).
@@ -52,6 +72,16 @@ impl ConnCell {
 
     /// Appends `data` to the send buffer by reference; leaves what found no room.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// use bytes::Bytes;
+    ///
+    /// let mut text = Bytes::from_static(b"a page that lies in memory anyway");
+    /// assert_eq!(client.write_bytes(now, &mut text)?, 33);
+    /// assert!(text.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`write`](Self::write).
     pub fn write_bytes(&self, now: Instant, data: &mut bytes::Bytes) -> Result<usize, UserError> {
@@ -63,6 +93,15 @@ impl ConnCell {
     }
 
     /// As [`write`](Self::write); what is taken ends in urgent text.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// client.write(now, b"dat")?;
+    /// client.write_urgent(now, b"!")?;
+    /// stack.settle(now);
+    /// assert_eq!(server.urgent_left(), 4); // the last of four octets is urgent
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Self::write).

@@ -27,6 +27,19 @@ const NAMESPACES: &str = "/run/netns";
 
 /// Whether the interface is opened with checksum and segmentation offload. Without it bulk
 /// transfer is several times slower.
+///
+/// ```no_run
+/// use tcp_io::device::{Framing, Offload, TunDevice};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let device = TunDevice::builder().offload(Offload::Off).open()?;
+/// assert_eq!(device.framing(), Framing::Plain);
+/// let device = TunDevice::builder().offload(Offload::Required).open()?;
+/// assert_eq!(device.framing(), Framing::VnetHeader);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Offload {
     /// With it if the kernel allows, otherwise without.
@@ -40,6 +53,30 @@ pub enum Offload {
 
 /// What interface to open; [`TunDevice::builder`] starts one. The interface is not persistent: it
 /// goes with its last queue.
+///
+/// ```no_run
+/// use std::num::NonZeroUsize;
+/// use tcp_io::device::{Device, Offload, TunDevice};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let builder = TunDevice::builder()
+///     .name("vpn%d")
+///     .host_address("10.0.0.1/24")
+///     .host_address("fd00::1/64")
+///     .mtu(1400)
+///     .tx_queue_len(2000)
+///     .offload(Offload::Preferred);
+/// let device = builder.clone().open()?;
+/// assert_eq!(device.name().as_deref(), Some("vpn0"));
+/// assert_eq!(device.capabilities().mtu, 1400);
+/// // Another interface, in another namespace, with a queue for each of two stacks.
+/// let queues = NonZeroUsize::new(2).expect("two");
+/// let devices = builder.namespace("blue").multi_queue(true).open_queues(queues)?;
+/// assert_eq!(devices.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct TunBuilder {
     name: Option<String>,
@@ -52,6 +89,19 @@ pub struct TunBuilder {
 }
 
 /// Why there is no TUN device.
+///
+/// ```
+/// use std::io;
+/// use tcp_io::device::{TunDevice, TunError};
+///
+/// // Outside of a runtime nobody could wait for packets.
+/// let Err(error) = TunDevice::builder().open() else { panic!("no runtime is here") };
+/// assert!(matches!(error, TunError::NoRuntime));
+///
+/// let denied = io::Error::from(TunError::NotPermitted);
+/// assert_eq!(denied.kind(), io::ErrorKind::PermissionDenied);
+/// assert!(denied.to_string().contains("CAP_NET_ADMIN"));
+/// ```
 #[derive(Debug)]
 pub enum TunError {
     /// The name is empty, longer than 15 octets, or has a character that no interface may have.
@@ -135,6 +185,16 @@ impl TunBuilder {
 
     /// An address that the host, not the stack, has on the interface, such as `10.0.0.1/24` or
     /// `fd00::1/64`. Without a length the prefix is the whole address. May be repeated.
+    ///
+    /// ```
+    /// use tcp_io::device::{TunDevice, TunError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let opened = TunDevice::builder().host_address("10.0.0.1/33").open();
+    /// assert!(matches!(opened, Err(TunError::BadAddress(text)) if text == "10.0.0.1/33"));
+    /// # }
+    /// ```
     pub fn host_address(mut self, cidr: impl Into<String>) -> TunBuilder {
         self.addresses.push(cidr.into());
         self
@@ -167,6 +227,18 @@ impl TunBuilder {
 
     /// The network namespace where the interface shall be: a name as in `ip netns`, or a path.
     /// The process stays where it is.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use tcp_io::device::{TunDevice, TunError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let opened = TunDevice::builder().namespace("no-such-namespace").open();
+    /// let Err(TunError::Namespace(path, _)) = opened else { panic!("there is none") };
+    /// assert_eq!(path, Path::new("/run/netns/no-such-namespace"));
+    /// # }
+    /// ```
     pub fn namespace(mut self, namespace: impl AsRef<Path>) -> TunBuilder {
         // A name is relative and stays below the directory; a path replaces it.
         self.namespace = Some(Path::new(NAMESPACES).join(namespace));
@@ -176,6 +248,17 @@ impl TunBuilder {
     /// Makes the interface, configures it and sets it up.
     ///
     /// Must be called in a tokio runtime with I/O enabled (it panics if I/O is not).
+    ///
+    /// ```
+    /// use tcp_io::device::{TunDevice, TunError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// // Mistakes are found before anything is opened.
+    /// let opened = TunDevice::builder().name("a-name-that-is-too-long").open();
+    /// assert!(matches!(opened, Err(TunError::BadName(name)) if name == "a-name-that-is-too-long"));
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

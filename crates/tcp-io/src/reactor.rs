@@ -39,6 +39,26 @@ const BATCHES: usize = 4;
 const ANSWERS: usize = BATCH * BATCHES / 2;
 
 /// Where the runtime stands.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_io::device::{Capabilities, memory_pair};
+/// use tcp_io::reactor::{Phase, Reactor};
+/// use tcp_io::{Stack, StackConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let stack = Stack::new(Instant::ZERO, StackConfig::default(), [1; 32]);
+/// let (device, _peer) = memory_pair(Capabilities::plain(1500));
+/// let (reactor, handle) = Reactor::new(stack, device, std::time::Duration::ZERO);
+/// assert_eq!(handle.phase(), Phase::Running);
+/// handle.begin_shutdown();
+/// assert_eq!(handle.phase(), Phase::Closing);
+/// reactor.await?;
+/// assert_eq!(handle.phase(), Phase::Ended);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Phase {
@@ -61,11 +81,46 @@ struct Shared {
 }
 
 /// A running stack, as tasks see it; clones are the same stack.
+///
+/// ```
+#[doc = include_str!("../doc/two_reactors.rs")]
+/// use std::future::poll_fn;
+/// use tcp_io::cell::Interest;
+///
+/// // What tasks wait with is in the cells.
+/// let listener = server.with_stack(|stack, _| {
+///     let id = stack.listen(addr, ListenOptions::default())?;
+///     Ok::<_, ListenError>(stack.listener_cell(id).expect("it is open"))
+/// })?;
+/// let connection = client.open(|stack, now| {
+///     let id = stack.connect(now, addr, ConnectOptions::default())?;
+///     Ok::<_, OpenError>(stack.connection_cell(id).expect("it is open"))
+/// });
+/// let connection = connection.expect("the stack runs")?;
+/// let accepted = poll_fn(|cx| listener.poll_accept(cx)).await?;
+///
+/// connection.write(client.now(), b"hello")?; // the reactor sends it
+/// poll_fn(|cx| accepted.poll_ready(cx, Interest::READABLE)).await;
+/// assert_eq!(accepted.read(server.now(), &mut [0; 16])?, 5);
+/// assert_eq!(client.inspect(|stack| stack.connection_count()), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Handle(Arc<Shared>);
 
 impl Handle {
     /// The time on the stack's clock.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/two_reactors.rs")]
+    /// let before = client.now();
+    /// let opened = client.open(|stack, now| (now, stack.connect(now, addr, ConnectOptions::default())));
+    /// let (at, _) = opened.expect("the stack runs");
+    /// assert!(before <= at && at <= client.now()); // one clock for the caller and the stack
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn now(&self) -> Instant {
         self.0.clock.now()
     }
@@ -77,6 +132,17 @@ impl Handle {
     }
 
     /// Acts on the stack, then lets the reactor look at what came of it.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/two_reactors.rs")]
+    /// use tcp_core::connection::State;
+    ///
+    /// let id = client.with_stack(|stack, now| stack.connect(now, addr, ConnectOptions::default()))?;
+    /// assert_eq!(client.inspect(|stack| stack.state(id)), State::SynSent); // the reactor has not run
+    /// client.with_stack(|stack, _| stack.abort(id));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_stack<R>(&self, act: impl FnOnce(&mut Stack, Instant) -> R) -> R {
         let now = self.now();
         let result = act(&mut self.lock(), now);
@@ -86,6 +152,16 @@ impl Handle {
 
     /// Opens something on the stack, or returns `None` if the stack is told to end. That is asked
     /// under the lock under which it ends: nothing is opened that nobody would end.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/two_reactors.rs")]
+    /// let open = || client.open(|stack, now| stack.connect(now, addr, ConnectOptions::default()));
+    /// assert!(open().is_some_and(|opened| opened.is_ok()));
+    /// client.begin_shutdown();
+    /// assert!(open().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn open<R>(&self, act: impl FnOnce(&mut Stack, Instant) -> R) -> Option<R> {
         self.with_stack(|stack, now| {
             let running = self.phase() == Phase::Running;
@@ -94,11 +170,32 @@ impl Handle {
     }
 
     /// Looks at the stack.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/two_reactors.rs")]
+    /// assert_eq!(client.inspect(|stack| stack.config().mtu), 1500);
+    /// assert_eq!(client.inspect(|stack| stack.counters().packets_out), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn inspect<R>(&self, look: impl FnOnce(&Stack) -> R) -> R {
         look(&self.lock())
     }
 
     /// Where the runtime stands.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/two_reactors.rs")]
+    /// use tcp_io::reactor::Phase;
+    ///
+    /// assert_eq!(client.phase(), Phase::Running);
+    /// client.begin_shutdown();
+    /// assert_eq!(client.phase(), Phase::Closing);
+    /// client.ended().await;
+    /// assert_eq!(client.phase(), Phase::Ended);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn phase(&self) -> Phase {
         match self.0.phase.load(Ordering::Acquire) {
             0 => Phase::Running,
@@ -108,12 +205,33 @@ impl Handle {
     }
 
     /// The device's name, if it has one.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/two_reactors.rs")]
+    /// assert_eq!(client.device_name(), None); // it would be "tun0" for a TUN interface
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn device_name(&self) -> Option<&str> {
         self.0.device_name.as_deref()
     }
 
     /// Tells the reactor to end: listeners close, connections close in order, and what is not
     /// closed after the reactor's grace time is reset.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/two_reactors.rs")]
+    /// use tcp_io::reactor::Phase;
+    ///
+    /// server.with_stack(|stack, _| stack.listen(addr, ListenOptions::default()))?;
+    /// server.begin_shutdown();
+    /// assert_eq!(server.phase(), Phase::Closing);
+    /// server.ended().await;
+    /// assert_eq!(server.phase(), Phase::Ended);
+    /// assert!(server.inspect(|stack| stack.connections().is_empty())); // no listener either
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn begin_shutdown(&self) {
         let swap = self.0.phase.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire);
         if swap.is_ok() {
@@ -122,6 +240,17 @@ impl Handle {
     }
 
     /// Waits until the reactor has ended.
+    ///
+    /// ```
+    #[doc = include_str!("../doc/two_reactors.rs")]
+    /// let id = server.with_stack(|stack, _| stack.listen(addr, ListenOptions::default()))?;
+    /// let listener = server.inspect(|stack| stack.listener_cell(id)).expect("it is open");
+    /// server.begin_shutdown();
+    /// server.ended().await;
+    /// assert!(listener.try_accept().is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn ended(&self) {
         let mut wait = std::pin::pin!(self.0.ended.notified());
         wait.as_mut().enable();
@@ -151,6 +280,28 @@ impl Handle {
 /// The task that drives a stack over a device. A future; spawn it on a tokio runtime with time
 /// (and I/O, if the device needs it) enabled. It ends after
 /// [`Handle::begin_shutdown`], or with the device's error.
+///
+/// The [crate's documentation](crate) shows two of them, with a connection.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_core::Instant;
+/// use tcp_io::device::{Capabilities, memory_pair};
+/// use tcp_io::reactor::Reactor;
+/// use tcp_io::{Stack, StackConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = StackConfig { addresses: vec!["10.0.0.1/24".parse()?], ..Default::default() };
+/// let stack = Stack::new(Instant::ZERO, config, [1; 32]);
+/// let (device, peer) = memory_pair(Capabilities::plain(1500));
+/// let (reactor, _handle) = Reactor::new(stack, device, Duration::from_secs(1));
+/// let reactor = tokio::spawn(reactor);
+/// drop(peer); // the device fails, and the reactor ends with its error
+/// assert_eq!(reactor.await?.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the stack does nothing unless its reactor is spawned"]
 pub struct Reactor<D: Device> {
@@ -179,6 +330,29 @@ impl<D: Device> Reactor<D> {
 
     /// As [`new`](Self::new), with the machine's clock: for a stack that tasks of several
     /// runtimes use. Its own runtime's clock must not be paused.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tcp_core::Instant;
+    /// use tcp_io::device::{Capabilities, memory_pair};
+    /// use tcp_io::reactor::Reactor;
+    /// use tcp_io::{Stack, StackConfig};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let stack = Stack::new(Instant::ZERO, StackConfig::default(), [1; 32]);
+    /// let (device, _peer) = memory_pair(Capabilities::plain(1500));
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    /// let handle = runtime.block_on(async {
+    ///     let (reactor, handle) = Reactor::on_machine_time(stack, device, Duration::ZERO);
+    ///     handle.begin_shutdown();
+    ///     reactor.await.map(|()| handle)
+    /// })?;
+    /// // The handle is good in every runtime, or in none.
+    /// let before = handle.now();
+    /// assert!(before <= handle.now());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_machine_time(stack: Stack, device: D, grace: Duration) -> (Reactor<D>, Handle) {
         Reactor::with_clock(stack, device, grace, Clock::Machine(std::time::Instant::now()))
     }

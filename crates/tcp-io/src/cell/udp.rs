@@ -309,7 +309,8 @@ impl UdpCell {
     }
 
     /// Polls for readiness on behalf of a `poll_*` function: one task per direction is kept, the
-    /// last.
+    /// last. `interest` is reading, writing or both; what else there is to wait for has
+    /// [`poll_wait`](Self::poll_wait).
     ///
     /// ```
     #[doc = include_str!("../../doc/udp.rs")]
@@ -328,9 +329,7 @@ impl UdpCell {
         if !ready.is_empty() {
             return Poll::Ready(ready);
         }
-        let reads = interest.mask().intersects(Readiness::READABLE);
-        let slot = if reads { Interest::READABLE } else { Interest::WRITABLE };
-        i.waiters.set_slot(slot, cx.waker());
+        i.waiters.set_slot(interest, cx.waker());
         Poll::Pending
     }
 

@@ -95,7 +95,8 @@ impl ConnCell {
     }
 
     /// Polls for readiness on behalf of a `poll_*` function: one task per direction is kept, the
-    /// last.
+    /// last. `interest` is reading, writing or both; what else there is to wait for has
+    /// [`poll_wait`](Self::poll_wait).
     ///
     /// ```
     #[doc = include_str!("../../doc/established.rs")]

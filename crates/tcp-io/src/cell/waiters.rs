@@ -196,9 +196,15 @@ impl WakeList {
 }
 
 impl Waiters {
+    /// Reading and writing have a slot each; a task that waits for both is in both.
     pub(crate) fn set_slot(&mut self, interest: Interest, waker: &Waker) {
-        let slot = if interest == Interest::READABLE { &mut self.read } else { &mut self.write };
-        store(slot, waker);
+        let concerned = interest.mask();
+        if concerned.intersects(Readiness::READABLE) {
+            store(&mut self.read, waker);
+        }
+        if concerned.intersects(Readiness::WRITABLE) {
+            store(&mut self.write, waker);
+        }
     }
 
     pub(crate) fn register(
@@ -289,6 +295,21 @@ mod tests {
         wake(&mut w, Readiness::READABLE);
         let n = |c: &Arc<Count>| c.0.load(Ordering::SeqCst);
         assert_eq!((n(&slot1), n(&slot2), n(&a), n(&b)), (0, 1, 1, 1));
+    }
+
+    #[test]
+    fn who_polls_for_several_things_hears_of_each() {
+        let text = Interest::READABLE | Interest::PRIORITY;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        for (interest, event) in
+            [(text, Readiness::READABLE), (both, Readiness::READABLE), (both, Readiness::WRITABLE)]
+        {
+            let mut w = Waiters::default();
+            let (task, waker) = counter();
+            w.set_slot(interest, &waker);
+            wake(&mut w, event);
+            assert_eq!(task.0.load(Ordering::SeqCst), 1, "{interest:?}, {event:?}");
+        }
     }
 
     #[test]

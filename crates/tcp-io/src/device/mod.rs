@@ -33,6 +33,8 @@ mod tun;
 #[cfg(all(feature = "tun", target_os = "linux"))]
 mod tun_builder;
 #[cfg(all(feature = "tun", target_os = "linux"))]
+mod tun_error;
+#[cfg(all(feature = "tun", target_os = "linux"))]
 mod vnet;
 
 #[cfg(feature = "pcapng")]
@@ -48,7 +50,9 @@ pub use tokio_tun::TokioTunDevice;
 #[cfg(all(feature = "tun", target_os = "linux"))]
 pub use tun::{Framing, TunDevice};
 #[cfg(all(feature = "tun", target_os = "linux"))]
-pub use tun_builder::{Offload, TunBuilder, TunError};
+pub use tun_builder::{Offload, TunBuilder};
+#[cfg(all(feature = "tun", target_os = "linux"))]
+pub use tun_error::TunError;
 
 /// Octets that a device may put in front of a received packet, rounded up for alignment.
 const RECV_HEADROOM: usize = 64;

@@ -4,7 +4,8 @@
 
 use super::errors::is_fatal;
 use super::packet::{TxOffload, TxPacket};
-use super::tun_builder::{TunBuilder, TunError};
+use super::tun_builder::TunBuilder;
+use super::tun_error::TunError;
 use super::vnet::VnetHeader;
 use super::{Capabilities, Device, RxMeta};
 use rustix::io::{read, retry_on_intr, write, writev};

@@ -2,12 +2,12 @@
 //! pass, writes what the stack has to say, and sleeps until a packet, a deadline or a task's call.
 
 mod clock;
+mod handle;
 mod intake;
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,11 +15,10 @@ use tcp_core::Instant;
 use tokio::time::Sleep;
 
 use self::clock::Clock;
+pub use self::handle::{Handle, Phase};
 use self::intake::Intake;
-use crate::cell::ReadyQueue;
 use crate::device::{Device, TxPacket};
 use crate::stack::Stack;
-use crate::sync::{AtomicU8, Mutex, MutexGuard, Ordering};
 
 #[cfg(test)]
 mod tests;
@@ -38,119 +37,31 @@ const BATCHES: usize = 4;
 /// the queue, and the other half is for connections (docs/decisions/0023).
 const ANSWERS: usize = BATCH * BATCHES / 2;
 
-/// Where the runtime stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Phase {
-    /// It runs.
-    Running = 0,
-    /// It was told to end; connections are closing.
-    Closing = 1,
-    /// It has ended; nothing will be delivered any more.
-    Ended = 2,
-}
-
-#[derive(Debug)]
-struct Shared {
-    stack: Mutex<Stack>,
-    ready: Arc<ReadyQueue>,
-    clock: Clock,
-    phase: AtomicU8,
-    device_name: Option<String>,
-    ended: tokio::sync::Notify,
-}
-
-/// A running stack, as tasks see it; clones are the same stack.
-#[derive(Clone, Debug)]
-pub struct Handle(Arc<Shared>);
-
-impl Handle {
-    /// The time on the stack's clock.
-    pub fn now(&self) -> Instant {
-        self.0.clock.now()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Stack> {
-        #[cfg(test)]
-        tests::before_lock();
-        self.0.stack.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Acts on the stack, then lets the reactor look at what came of it.
-    pub fn with_stack<R>(&self, act: impl FnOnce(&mut Stack, Instant) -> R) -> R {
-        let now = self.now();
-        let result = act(&mut self.lock(), now);
-        self.0.ready.wake();
-        result
-    }
-
-    /// Opens something on the stack, or returns `None` if the stack is told to end. That is asked
-    /// under the lock under which it ends: nothing is opened that nobody would end.
-    pub fn open<R>(&self, act: impl FnOnce(&mut Stack, Instant) -> R) -> Option<R> {
-        self.with_stack(|stack, now| {
-            let running = self.phase() == Phase::Running;
-            running.then(|| act(stack, now))
-        })
-    }
-
-    /// Looks at the stack.
-    pub fn inspect<R>(&self, look: impl FnOnce(&Stack) -> R) -> R {
-        look(&self.lock())
-    }
-
-    /// Where the runtime stands.
-    pub fn phase(&self) -> Phase {
-        match self.0.phase.load(Ordering::Acquire) {
-            0 => Phase::Running,
-            1 => Phase::Closing,
-            _ => Phase::Ended,
-        }
-    }
-
-    /// The device's name, if it has one.
-    pub fn device_name(&self) -> Option<&str> {
-        self.0.device_name.as_deref()
-    }
-
-    /// Tells the reactor to end: listeners close, connections close in order, and what is not
-    /// closed after the reactor's grace time is reset.
-    pub fn begin_shutdown(&self) {
-        let swap = self.0.phase.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire);
-        if swap.is_ok() {
-            self.0.ready.wake();
-        }
-    }
-
-    /// Waits until the reactor has ended.
-    pub async fn ended(&self) {
-        let mut wait = std::pin::pin!(self.0.ended.notified());
-        wait.as_mut().enable();
-        while self.phase() != Phase::Ended {
-            wait.as_mut().await;
-            wait.set(self.0.ended.notified());
-            wait.as_mut().enable();
-        }
-    }
-
-    fn end(&self) {
-        let mut stack = self.lock();
-        let now = self.now();
-        stack.close_all(now);
-        stack.abort_all();
-        // A last drain wakes everybody who waits.
-        stack.transmit(now, &mut |_| true);
-        // Under the lock: whoever sees another phase there opens nothing that nobody would end.
-        self.0.phase.store(2, Ordering::Release);
-        drop(stack);
-        // Handles may live on; the task's memory need not.
-        self.0.ready.unregister();
-        self.0.ended.notify_waiters();
-    }
-}
-
 /// The task that drives a stack over a device. A future; spawn it on a tokio runtime with time
 /// (and I/O, if the device needs it) enabled. It ends after
 /// [`Handle::begin_shutdown`], or with the device's error.
+///
+/// The [crate's documentation](crate) shows two of them, with a connection.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_core::Instant;
+/// use tcp_io::device::{Capabilities, memory_pair};
+/// use tcp_io::reactor::Reactor;
+/// use tcp_io::{Stack, StackConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = StackConfig { addresses: vec!["10.0.0.1/24".parse()?], ..Default::default() };
+/// let stack = Stack::new(Instant::ZERO, config, [1; 32]);
+/// let (device, peer) = memory_pair(Capabilities::plain(1500));
+/// let (reactor, _handle) = Reactor::new(stack, device, Duration::from_secs(1));
+/// let reactor = tokio::spawn(reactor);
+/// drop(peer); // the device fails, and the reactor ends with its error
+/// assert_eq!(reactor.await?.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the stack does nothing unless its reactor is spawned"]
 pub struct Reactor<D: Device> {
@@ -179,19 +90,35 @@ impl<D: Device> Reactor<D> {
 
     /// As [`new`](Self::new), with the machine's clock: for a stack that tasks of several
     /// runtimes use. Its own runtime's clock must not be paused.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tcp_core::Instant;
+    /// use tcp_io::device::{Capabilities, memory_pair};
+    /// use tcp_io::reactor::Reactor;
+    /// use tcp_io::{Stack, StackConfig};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let stack = Stack::new(Instant::ZERO, StackConfig::default(), [1; 32]);
+    /// let (device, _peer) = memory_pair(Capabilities::plain(1500));
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    /// let handle = runtime.block_on(async {
+    ///     let (reactor, handle) = Reactor::on_machine_time(stack, device, Duration::ZERO);
+    ///     handle.begin_shutdown();
+    ///     reactor.await.map(|()| handle)
+    /// })?;
+    /// // The handle is good in every runtime, or in none.
+    /// let before = handle.now();
+    /// assert!(before <= handle.now());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_machine_time(stack: Stack, device: D, grace: Duration) -> (Reactor<D>, Handle) {
         Reactor::with_clock(stack, device, grace, Clock::Machine(std::time::Instant::now()))
     }
 
     fn with_clock(stack: Stack, device: D, grace: Duration, clock: Clock) -> (Reactor<D>, Handle) {
-        let handle = Handle(Arc::new(Shared {
-            ready: stack.ready_queue().clone(),
-            stack: Mutex::new(stack),
-            clock,
-            phase: AtomicU8::new(0),
-            device_name: device.name(),
-            ended: tokio::sync::Notify::new(),
-        }));
+        let handle = Handle::new(stack, clock, device.name());
         let reactor = Reactor {
             handle: handle.clone(),
             intake: Intake::new(device.capabilities().recv_buffer_len()),
@@ -292,7 +219,7 @@ impl<D: Device> Reactor<D> {
         // would cost more.
         let armed = self.sleep_until.is_some_and(|s| s <= at) && !self.sleep.is_elapsed();
         if !armed {
-            self.sleep.as_mut().reset(self.handle.0.clock.sleep_until(at));
+            self.sleep.as_mut().reset(self.handle.sleep_until(at));
             self.sleep_until = Some(at);
         }
         self.sleep.as_mut().poll(cx).is_ready()
@@ -329,7 +256,7 @@ impl<D: Device + Unpin> Future for Reactor<D> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        this.handle.0.ready.register(cx.waker());
+        this.handle.register(cx.waker());
         let more = this.turn(cx);
         if this.is_over() {
             this.finish(cx);

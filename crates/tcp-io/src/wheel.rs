@@ -35,6 +35,20 @@ const NIL: u32 = u32::MAX;
 
 /// Names a timer in its wheel. A key outlives its timer harmlessly: once the timer has fired or
 /// was cancelled the key names nothing.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_io::wheel::TimerWheel;
+///
+/// let mut wheel = TimerWheel::new(Instant::ZERO);
+/// let key = wheel.insert(Instant::from_millis(10), "retransmit");
+/// assert_eq!(wheel.cancel(key), Some("retransmit"));
+/// // Another timer in the same place has another key.
+/// let next = wheel.insert(Instant::from_millis(20), "keepalive");
+/// assert_ne!(key, next);
+/// assert_eq!(wheel.cancel(key), None);
+/// assert_eq!(wheel.len(), 1);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TimerKey {
     index: u32,
@@ -72,6 +86,26 @@ struct Node<T> {
 /// Memory: one node of about 40 octets for each timer at the most crowded moment; nothing is
 /// allocated for a timer once the wheel has grown to that. A large wheel gives its nodes back when
 /// it is empty.
+///
+/// ```
+/// use tcp_core::Instant;
+/// use tcp_io::wheel::TimerWheel;
+///
+/// let ms = Instant::from_millis;
+/// let mut wheel = TimerWheel::new(Instant::ZERO);
+/// let retransmit = wheel.insert(ms(200), "retransmit");
+/// let delayed_ack = wheel.insert(ms(40), "delayed ACK");
+/// wheel.insert(ms(7_200_000), "keepalive");
+/// assert_eq!(wheel.cancel(delayed_ack), Some("delayed ACK")); // it went with text
+/// assert!(wheel.reschedule(retransmit, ms(300))); // some was acknowledged
+///
+/// let due = wheel.next_deadline().unwrap();
+/// assert!(due >= ms(300) && due < ms(301));
+/// assert_eq!(wheel.pop_expired(ms(299)), None);
+/// assert_eq!(wheel.pop_expired(due), Some("retransmit"));
+/// assert_eq!(wheel.pop_expired(due), None);
+/// assert_eq!((wheel.len(), wheel.is_empty()), (1, false));
+/// ```
 pub struct TimerWheel<T> {
     nodes: Vec<Node<T>>,
     free: u32,
@@ -120,6 +154,18 @@ impl<T: Copy> TimerWheel<T> {
 
     /// Arms a timer for `at`. One in the past is due at once.
     ///
+    /// ```
+    /// use tcp_core::Instant;
+    /// use tcp_io::wheel::TimerWheel;
+    ///
+    /// let now = Instant::from_millis(50);
+    /// let mut wheel = TimerWheel::new(now);
+    /// wheel.insert(Instant::from_millis(60), "later");
+    /// wheel.insert(Instant::from_millis(40), "late already");
+    /// assert_eq!(wheel.pop_expired(now), Some("late already"));
+    /// assert_eq!(wheel.pop_expired(now), None);
+    /// ```
+    ///
     /// # Panics
     ///
     /// Beyond 2^32 - 1 timers, which need 170 GB.
@@ -153,6 +199,18 @@ impl<T: Copy> TimerWheel<T> {
 
     /// Moves a timer to another deadline; its key stays good. `false`, and nothing happens, if
     /// it has fired or was cancelled.
+    ///
+    /// ```
+    /// use tcp_core::Instant;
+    /// use tcp_io::wheel::TimerWheel;
+    ///
+    /// let mut wheel = TimerWheel::new(Instant::ZERO);
+    /// let key = wheel.insert(Instant::from_millis(10), 'a');
+    /// assert!(wheel.reschedule(key, Instant::from_millis(30)));
+    /// assert_eq!(wheel.pop_expired(Instant::from_millis(20)), None);
+    /// assert_eq!(wheel.pop_expired(Instant::from_millis(31)), Some('a'));
+    /// assert!(!wheel.reschedule(key, Instant::from_millis(50)));
+    /// ```
     pub fn reschedule(&mut self, key: TimerKey, at: Instant) -> bool {
         if !self.is_armed(key) {
             return false;
@@ -172,6 +230,18 @@ impl<T: Copy> TimerWheel<T> {
     /// It is that deadline, rounded up to a tick, as long as the earliest slot holds few timers.
     /// Of a crowded slot of a higher level it is the slot's start: nothing may be due then, but
     /// the crowd moves a level down, so calling exactly at the returned time always gets on.
+    ///
+    /// ```
+    /// use tcp_core::Instant;
+    /// use tcp_io::wheel::TimerWheel;
+    ///
+    /// let mut wheel = TimerWheel::new(Instant::ZERO);
+    /// assert_eq!(wheel.next_deadline(), None);
+    /// wheel.insert(Instant::from_millis(10), ());
+    /// let wake_up_at = wheel.next_deadline().unwrap();
+    /// assert_eq!(wake_up_at.as_micros(), 10_027); // the next multiple of 65.536 us
+    /// assert_eq!(wheel.pop_expired(wake_up_at), Some(()));
+    /// ```
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.heads[DUE] != NIL {
             return Some(start_of(self.elapsed));

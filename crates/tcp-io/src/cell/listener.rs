@@ -14,6 +14,21 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// A listener shared between the stack and the tasks that accept. The queue holds established
 /// connections, or undecided requests ([`RequestCell`](super::RequestCell)).
+///
+/// ```
+#[doc = include_str!("../../doc/stack.rs")]
+#[doc = include_str!("../../doc/task.rs")]
+/// let cell = stack.listener_cell(listener).unwrap();
+/// assert_eq!(cell.local().to_string(), "10.0.0.1:80");
+/// assert_eq!((cell.queued(), cell.backlog()), (0, 128));
+/// assert!(cell.poll_accept(cx).is_pending());
+/// stack.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+/// stack.settle(now);
+/// assert_eq!((task.wakes(), cell.queued()), (1, 1));
+/// let Poll::Ready(Ok(connection)) = cell.poll_accept(cx) else { panic!("one waits") };
+/// assert_eq!(connection.tuple().local, cell.local());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ListenerCell<T = Arc<ConnCell>> {
     local: Endpoint,
@@ -33,6 +48,18 @@ struct Inner<T> {
 }
 
 /// Accepting is impossible.
+///
+/// ```
+#[doc = include_str!("../../doc/stack.rs")]
+/// use tcp_io::cell::AcceptError;
+///
+/// let cell = stack.listener_cell(listener).unwrap();
+/// assert!(cell.try_accept().is_ok_and(|connection| connection.is_none()));
+/// stack.close_listener(listener);
+/// assert_eq!(cell.try_accept().unwrap_err(), AcceptError::Closed);
+/// assert_eq!(AcceptError::Closed.to_string(), "the listener is closed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AcceptError {
     /// The listener was closed, or its stack has ended.
@@ -98,6 +125,19 @@ impl<T> ListenerCell<T> {
     /// The next connection, if there is one. A connection that was reset while it waited is
     /// handed out too, as on Linux: its first read tells.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/stack.rs")]
+    /// let cell = stack.listener_cell(listener).unwrap();
+    /// assert!(cell.try_accept()?.is_none());
+    /// let client = stack.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+    /// stack.settle(now);
+    /// stack.abort(client);
+    /// stack.settle(now);
+    /// let server = cell.try_accept()?.unwrap();
+    /// assert!(server.read(now, &mut [0; 8]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AcceptError::Closed`] after the listener was closed.
     pub fn try_accept(&self) -> Result<Option<T>, AcceptError> {
@@ -123,6 +163,21 @@ impl<T> ListenerCell<T> {
     }
 
     /// Polls for the next connection on behalf of one of any number of waiting tasks.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// let cell = stack.listener_cell(listener).unwrap();
+    /// let (mut one, mut another) = (None, None);
+    /// assert!(cell.poll_wait(cx, &mut one).is_pending());
+    /// assert!(cell.poll_wait(cx, &mut another).is_pending());
+    /// stack.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+    /// stack.settle(now);
+    /// assert_eq!(task.wakes(), 1); // one connection wakes one task
+    /// assert!(cell.poll_wait(cx, &mut one).is_ready());
+    /// assert!(cell.poll_wait(cx, &mut another).is_pending());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_wait(
         &self,
         cx: &mut Context<'_>,
@@ -144,6 +199,22 @@ impl<T> ListenerCell<T> {
     }
 
     /// A waiting task gives up. If a connection had woken it, the next one is woken instead.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// let cell = stack.listener_cell(listener).unwrap();
+    /// let (mut one, mut another) = (None, None);
+    /// assert!(cell.poll_wait(cx, &mut one).is_pending());
+    /// assert!(cell.poll_wait(cx, &mut another).is_pending());
+    /// stack.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+    /// stack.settle(now);
+    /// assert_eq!(task.wakes(), 1);
+    /// cell.cancel_wait(one.unwrap());
+    /// assert_eq!(task.wakes(), 1); // the connection is not forgotten
+    /// assert!(cell.poll_wait(cx, &mut another).is_ready());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel_wait(&self, key: usize) {
         let mut i = self.lock();
         let before = i.waiting.len();
@@ -175,11 +246,32 @@ impl<T> ListenerCell<T> {
     }
 
     /// What the application calls the listener.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack.rs")]
+    /// let cell = stack.listener_cell(listener).unwrap();
+    /// assert_eq!(cell.label(), None);
+    /// cell.set_label(Some("web".into()));
+    /// assert_eq!(cell.label().as_deref(), Some("web"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn label(&self) -> Option<Arc<str>> {
         self.lock().label.clone()
     }
 
     /// Gives the listener, and what it will accept, a name for tables, or takes it away.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/stack.rs")]
+    /// let cell = stack.listener_cell(listener).unwrap();
+    /// cell.set_label(Some("web".into()));
+    /// assert_eq!(cell.label().as_deref(), Some("web"));
+    /// stack.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+    /// stack.settle(now);
+    /// let server = cell.try_accept()?.unwrap();
+    /// assert_eq!(server.label().as_deref(), Some("web"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_label(&self, label: Option<Arc<str>>) {
         self.lock().label = label;
     }

@@ -8,6 +8,23 @@ use super::ConnId;
 use crate::sync::{AtomicWaker, Mutex};
 
 /// Connections that the stack should look at.
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+#[doc = include_str!("../../doc/task.rs")]
+/// let queue = stack.ready_queue().clone();
+/// queue.register(&waker);
+/// assert!(queue.is_empty());
+/// client.write(now, b"hello")?;
+/// assert_eq!((task.wakes(), queue.is_empty()), (1, false));
+/// stack.settle(now); // the task drains the stack
+/// assert!(queue.is_empty());
+/// // What does not go through the queue, as a new connection, asks for a drain by itself.
+/// queue.register(&waker);
+/// queue.wake();
+/// assert_eq!(task.wakes(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct ReadyQueue {
     ids: Mutex<Vec<ConnId>>,

@@ -12,6 +12,16 @@ use super::ConnCell;
 use crate::sync::{Mutex, MutexGuard};
 
 /// What a connection request shows before it is decided.
+///
+/// ```
+#[doc = include_str!("../../doc/request.rs")]
+/// let asks = request.request();
+/// assert_eq!(asks.tuple.local.to_string(), "10.0.0.1:80");
+/// assert_eq!(asks.tuple.remote, client.tuple().local);
+/// assert_eq!((asks.text_len, asks.hop_limit, asks.traffic_class), (0, 64, 0));
+/// assert_eq!(asks.syn.mss, Some(65_495)); // the loopback network's MTU less both headers
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Request {
     /// Both ends; the local one is the destination of the SYN.
@@ -28,6 +38,18 @@ pub struct Request {
 }
 
 /// Why there is no request any more.
+///
+/// ```
+#[doc = include_str!("../../doc/request.rs")]
+/// use std::time::Duration;
+/// use tcp_io::cell::RequestEnd;
+///
+/// let now = now + Duration::from_secs(61); // `PendingOptions::timeout` and a little more
+/// stack.on_deadline(now);
+/// assert_eq!(request.take_established().unwrap_err(), RequestEnd::Expired);
+/// assert_eq!(stack.admit(now, &request, None), Err(RequestEnd::Expired));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestEnd {
     /// Nobody decided in time.
@@ -57,6 +79,24 @@ impl fmt::Display for RequestEnd {
 impl std::error::Error for RequestEnd {}
 
 /// A connection request shared between the stack and the task that decides about it.
+///
+/// ```
+#[doc = include_str!("../../doc/request.rs")]
+#[doc = include_str!("../../doc/task.rs")]
+/// use tcp_io::cell::RequestEnd;
+///
+/// assert!(request.is_undecided());
+/// assert!(request.poll_gone(cx).is_pending()); // the peer has not given up
+/// stack.admit(now, &request, None)?;
+/// assert!(request.poll_established(cx).is_pending());
+/// stack.settle(now); // SYN-ACK and ACK
+/// assert_eq!(task.wakes(), 1);
+/// let server = request.take_established()?.unwrap();
+/// assert_eq!(server.tuple(), request.request().tuple);
+/// assert!(request.is_over() && !request.is_undecided());
+/// assert_eq!(request.poll_gone(cx), Poll::Ready(RequestEnd::Decided));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct RequestCell {
     pub(crate) slot: u32,
@@ -124,6 +164,19 @@ impl RequestCell {
     /// The connection that an admitted request has become, once; none before the handshake is
     /// complete.
     ///
+    /// ```
+    #[doc = include_str!("../../doc/request.rs")]
+    /// use tcp_io::cell::RequestEnd;
+    ///
+    /// assert!(request.take_established()?.is_none());
+    /// stack.admit(now, &request, None)?;
+    /// stack.settle(now);
+    /// let server = request.take_established()?.unwrap();
+    /// assert_eq!(server.tuple().remote, client.tuple().local);
+    /// assert_eq!(request.take_established().unwrap_err(), RequestEnd::Decided);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// What became of the request instead.
     pub fn take_established(&self) -> Result<Option<Arc<ConnCell>>, RequestEnd> {
@@ -131,6 +184,18 @@ impl RequestCell {
     }
 
     /// Polls for the end of the handshake; keeps the waker of the last task that called.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/request.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// stack.admit(now, &request, None)?;
+    /// assert!(request.poll_established(cx).is_pending());
+    /// stack.settle(now);
+    /// assert_eq!(task.wakes(), 1);
+    /// let Poll::Ready(Ok(server)) = request.poll_established(cx) else { panic!("it is complete") };
+    /// assert_eq!(server.tuple().remote, client.tuple().local);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_established(
         &self,
         cx: &mut Context<'_>,
@@ -147,6 +212,18 @@ impl RequestCell {
     }
 
     /// Polls until it can't be decided any more, and says why.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/request.rs")]
+    #[doc = include_str!("../../doc/task.rs")]
+    /// use tcp_io::cell::RequestEnd;
+    ///
+    /// assert!(request.poll_gone(cx).is_pending());
+    /// stack.close_listener(listener); // while somebody looks up whether the client is welcome
+    /// assert_eq!(task.wakes(), 1);
+    /// assert_eq!(request.poll_gone(cx), Poll::Ready(RequestEnd::Closed));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<RequestEnd> {
         let mut i = self.lock();
         match i.stage {

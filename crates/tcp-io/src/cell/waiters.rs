@@ -8,6 +8,17 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 /// What can be done without waiting; a set.
+///
+/// ```
+/// use tcp_io::cell::Readiness;
+///
+/// let ready = Readiness::READABLE | Readiness::WRITABLE;
+/// assert!(ready.intersects(Readiness::READABLE));
+/// assert!((ready & Readiness::CLOSED).is_empty());
+/// // A closed direction is one of the things that no event ends.
+/// assert!(Readiness::READ_CLOSED.intersects(Readiness::CLOSED));
+/// assert_eq!(Readiness::default(), Readiness::EMPTY);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Readiness(u8);
 
@@ -62,6 +73,16 @@ impl BitAnd for Readiness {
 }
 
 /// What a task waits for; a set of directions.
+///
+/// ```
+/// use tcp_io::cell::{Interest, Readiness};
+///
+/// // Who waits to read hears of text, and of the end as well.
+/// assert_eq!(Interest::READABLE.mask(), Readiness::READABLE | Readiness::READ_CLOSED);
+/// let both = Interest::READABLE | Interest::WRITABLE;
+/// assert!(both.mask().intersects(Readiness::WRITABLE));
+/// assert!(!both.mask().intersects(Readiness::ERROR));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Interest(u8);
 
@@ -107,6 +128,39 @@ impl BitOr for Interest {
 }
 
 /// A place in the list of waiting tasks.
+///
+/// A future keeps it between two polls, and gives the place back when it is dropped:
+///
+/// ```
+#[doc = include_str!("../../doc/established.rs")]
+#[doc = include_str!("../../doc/task.rs")]
+/// use std::pin::{Pin, pin};
+/// use tcp_io::cell::{ConnCell, Interest, WaiterKey};
+///
+/// struct Readable<'a>(&'a ConnCell, Option<WaiterKey>);
+///
+/// impl Future for Readable<'_> {
+///     type Output = ();
+///     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+///         let Readable(cell, key) = &mut *self;
+///         cell.poll_wait(cx, Interest::READABLE, key).map(|_| ())
+///     }
+/// }
+///
+/// impl Drop for Readable<'_> {
+///     fn drop(&mut self) {
+///         self.1.take().into_iter().for_each(|key| self.0.cancel_wait(key));
+///     }
+/// }
+///
+/// let mut readable = pin!(Readable(&server, None));
+/// assert!(readable.as_mut().poll(cx).is_pending());
+/// client.write(now, b"hello")?;
+/// stack.settle(now);
+/// assert_eq!(task.wakes(), 1);
+/// assert!(readable.as_mut().poll(cx).is_ready());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WaiterKey(usize);
 
@@ -142,9 +196,15 @@ impl WakeList {
 }
 
 impl Waiters {
+    /// Reading and writing have a slot each; a task that waits for both is in both.
     pub(crate) fn set_slot(&mut self, interest: Interest, waker: &Waker) {
-        let slot = if interest == Interest::READABLE { &mut self.read } else { &mut self.write };
-        store(slot, waker);
+        let concerned = interest.mask();
+        if concerned.intersects(Readiness::READABLE) {
+            store(&mut self.read, waker);
+        }
+        if concerned.intersects(Readiness::WRITABLE) {
+            store(&mut self.write, waker);
+        }
     }
 
     pub(crate) fn register(
@@ -235,6 +295,21 @@ mod tests {
         wake(&mut w, Readiness::READABLE);
         let n = |c: &Arc<Count>| c.0.load(Ordering::SeqCst);
         assert_eq!((n(&slot1), n(&slot2), n(&a), n(&b)), (0, 1, 1, 1));
+    }
+
+    #[test]
+    fn who_polls_for_several_things_hears_of_each() {
+        let text = Interest::READABLE | Interest::PRIORITY;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        for (interest, event) in
+            [(text, Readiness::READABLE), (both, Readiness::READABLE), (both, Readiness::WRITABLE)]
+        {
+            let mut w = Waiters::default();
+            let (task, waker) = counter();
+            w.set_slot(interest, &waker);
+            wake(&mut w, event);
+            assert_eq!(task.0.load(Ordering::SeqCst), 1, "{interest:?}, {event:?}");
+        }
     }
 
     #[test]

@@ -24,6 +24,20 @@ mod flag {
 }
 
 /// How much is captured.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_io::device::{Capture, CaptureGoes, CaptureOptions, Direction, Seen};
+///
+/// let options = CaptureOptions { snap_length: 40, max_packets: Some(1), ..Default::default() };
+/// let mut capture = Capture::new(Vec::new(), "tun0", options)?;
+/// let before = capture.octets();
+/// let seen = Seen::plain(Duration::ZERO, Direction::Out, 1500);
+/// assert_eq!(capture.packet(&seen, &[0x45; 1500])?, CaptureGoes::On);
+/// assert_eq!(capture.octets() - before, 44 + 40); // the headers and what was kept
+/// assert_eq!(capture.packet(&seen, &[0x45; 1500])?, CaptureGoes::NoFurther);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CaptureOptions {
     /// Octets kept of each packet; what is cut off is only counted. tcpdump: 262,144.
@@ -48,6 +62,14 @@ impl Default for CaptureOptions {
 }
 
 /// Which way a packet went.
+///
+/// ```
+/// # use std::time::Duration;
+/// use tcp_io::device::{Direction, Seen};
+///
+/// let answer = Seen::plain(Duration::from_secs(1), Direction::In, 40);
+/// assert_ne!(answer.direction, Direction::Out);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
     /// It was received.
@@ -57,6 +79,18 @@ pub enum Direction {
 }
 
 /// What is known of a captured packet beside its octets.
+///
+/// ```
+/// use std::time::Duration;
+/// use tcp_io::device::{Direction, Seen};
+///
+/// let at = Duration::from_secs(1_700_000_000);
+/// let plain = Seen::plain(at, Direction::Out, 40);
+/// assert_eq!((plain.original_len, plain.several_segments), (40, false));
+/// // A packet that the device is to cut; a reader sees that its checksum means nothing yet.
+/// let large = Seen { unfinished_checksum: true, several_segments: true, ..plain };
+/// assert_eq!((large.at, large.direction), (at, Direction::Out));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seen {
     /// Time since 1970-01-01 00:00 UTC.
@@ -99,6 +133,19 @@ impl Seen {
 }
 
 /// Whether a capture goes on.
+///
+/// ```
+/// # use std::time::Duration;
+/// use tcp_io::device::{Capture, CaptureGoes, CaptureOptions, Direction, Seen};
+///
+/// let options = CaptureOptions { max_octets: Some(1000), ..Default::default() };
+/// let mut capture = Capture::new(Vec::new(), "tun0", options)?;
+/// let seen = Seen::plain(Duration::ZERO, Direction::In, 200);
+/// while capture.packet(&seen, &[0x45; 200])? == CaptureGoes::On {}
+/// assert_eq!(capture.packets(), 3); // each takes 244 octets
+/// assert!(capture.octets() <= 1000);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CaptureGoes {
     /// It does.
@@ -108,6 +155,26 @@ pub enum CaptureGoes {
 }
 
 /// A capture that is being written.
+///
+/// ```
+#[doc = include_str!("../../doc/two_stacks.rs")]
+/// use std::time::Duration;
+/// use tcp_io::device::{Capture, CaptureOptions, Direction, Seen};
+///
+/// let mut capture = Capture::new(Vec::new(), "tun0", CaptureOptions::default())?;
+/// client.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+/// while let Some(packet) = client.poll_transmit(now) {
+///     let octets = packet.to_vec();
+///     let at = Duration::from_nanos(now.as_nanos()); // virtual time will do
+///     capture.packet(&Seen::plain(at, Direction::Out, octets.len()), &octets)?;
+/// }
+/// capture.flush()?;
+/// assert_eq!(capture.packets(), 1); // the SYN
+/// let len = capture.octets();
+/// let file = capture.into_inner();
+/// assert_eq!((file.len() as u64, &file[..4]), (len, &[0x0a, 0x0d, 0x0d, 0x0a][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Capture<W: Write> {
     writer: PcapNgWriter<Counted<W>>,
     options: CaptureOptions,

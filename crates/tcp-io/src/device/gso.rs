@@ -40,6 +40,18 @@ impl Cut {
 
 /// The complete packets that a [`TxPacket`] stands for, each contiguous, checksums finished.
 /// One, unless the packet is for segmentation.
+///
+/// ```
+#[doc = include_str!("../../doc/two_stacks.rs")]
+/// let id = client.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+/// exchange(now, &mut client, &mut server);
+/// client.write(now, id, &[7; 10_000])?;
+/// let large = client.poll_transmit(now).unwrap(); // one packet for a device that cuts
+/// assert_eq!(large.len(), 52 + 10_000);
+/// let lens: Vec<usize> = large.segments().map(|packet| packet.len()).collect();
+/// assert_eq!(lens, [1500, 1500, 1500, 1500, 1500, 1500, 52 + 10_000 - 6 * 1448]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Segments {
     whole: Vec<u8>,
     /// `None`: the packet goes as it is.

@@ -13,6 +13,25 @@ use std::task::{Context, Poll, Waker};
 const DEFAULT_CAPACITY: usize = 256;
 
 /// One end of a wire in memory.
+///
+/// ```
+/// # use std::task::{Context, Poll, Waker};
+/// # use tcp_io::device::{Capabilities, Device, MemoryDevice, TxPacket, memory_pair};
+/// # let cx = &mut Context::from_waker(Waker::noop());
+/// // One end is a stack's; the other one is a test's, which sees what arrives.
+/// fn next(wire: &MemoryDevice, cx: &mut Context<'_>) -> Option<Vec<u8>> {
+///     let mut buf = vec![0; wire.capabilities().recv_buffer_len()];
+///     match wire.poll_recv(cx, &mut buf) {
+///         Poll::Ready(Ok(meta)) => Some(buf[meta.offset..meta.offset + meta.len].to_vec()),
+///         Poll::Ready(Err(_)) | Poll::Pending => None,
+///     }
+/// }
+///
+/// let (here, there) = memory_pair(Capabilities::plain(1500));
+/// assert!(here.poll_send(cx, &TxPacket::from_head(&[0x45; 20])).is_ready());
+/// assert_eq!(next(&there, cx), Some(vec![0x45; 20]));
+/// assert_eq!(next(&there, cx), None);
+/// ```
 pub struct MemoryDevice {
     capabilities: Capabilities,
     outgoing: Arc<Lane>,
@@ -25,12 +44,41 @@ pub struct MemoryDevice {
 /// count as good. Without segmentation offload large packets arrive cut; with it as one. A packet
 /// that is larger than the capabilities allow is lost. Dropping one end fails the other: sending
 /// at once, receiving after what is under way.
+///
+/// ```
+/// use std::io::ErrorKind;
+/// # use std::task::{Context, Poll, Waker};
+/// use tcp_io::device::{Capabilities, Device, RxMeta, TxPacket, memory_pair};
+///
+/// # let cx = &mut Context::from_waker(Waker::noop());
+/// let (here, there) = memory_pair(Capabilities::plain(100));
+/// assert!(here.poll_send(cx, &TxPacket::from_vec(vec![0; 101])).is_ready()); // too long: lost
+/// assert!(here.poll_send(cx, &TxPacket::from_vec(vec![0; 40])).is_ready());
+/// drop(here);
+/// let mut buf = vec![0; there.capabilities().recv_buffer_len()];
+/// assert!(matches!(there.poll_recv(cx, &mut buf), Poll::Ready(Ok(meta)) if meta == RxMeta::plain(40)));
+/// let Poll::Ready(Err(end)) = there.poll_recv(cx, &mut buf) else { panic!("the end") };
+/// assert_eq!(end.kind(), ErrorKind::UnexpectedEof);
+/// ```
 pub fn memory_pair(capabilities: Capabilities) -> (MemoryDevice, MemoryDevice) {
     memory_pair_bounded(capabilities, DEFAULT_CAPACITY)
 }
 
 /// Like [`memory_pair`], with room for `packets` in each direction (at least one). A packet that
 /// has to be cut is taken whole whenever there is room for one.
+///
+/// ```
+#[doc = include_str!("../../doc/task.rs")]
+/// use tcp_io::device::{Capabilities, Device, TxPacket, memory_pair_bounded};
+///
+/// let (here, there) = memory_pair_bounded(Capabilities::plain(1500), 1);
+/// let packet = TxPacket::from_vec(vec![0; 40]);
+/// assert!(here.poll_send(cx, &packet).is_ready());
+/// assert!(here.poll_send(cx, &packet).is_pending()); // full
+/// assert!(there.poll_recv(cx, &mut [0; 1564]).is_ready());
+/// assert_eq!(task.wakes(), 1);
+/// assert!(here.poll_send(cx, &packet).is_ready());
+/// ```
 pub fn memory_pair_bounded(
     capabilities: Capabilities,
     packets: usize,

@@ -33,6 +33,8 @@ mod tun;
 #[cfg(all(feature = "tun", target_os = "linux"))]
 mod tun_builder;
 #[cfg(all(feature = "tun", target_os = "linux"))]
+mod tun_error;
+#[cfg(all(feature = "tun", target_os = "linux"))]
 mod vnet;
 
 #[cfg(feature = "pcapng")]
@@ -48,12 +50,27 @@ pub use tokio_tun::TokioTunDevice;
 #[cfg(all(feature = "tun", target_os = "linux"))]
 pub use tun::{Framing, TunDevice};
 #[cfg(all(feature = "tun", target_os = "linux"))]
-pub use tun_builder::{Offload, TunBuilder, TunError};
+pub use tun_builder::{Offload, TunBuilder};
+#[cfg(all(feature = "tun", target_os = "linux"))]
+pub use tun_error::TunError;
 
 /// Octets that a device may put in front of a received packet, rounded up for alignment.
 const RECV_HEADROOM: usize = 64;
 
 /// What a device can carry. It does not change while the device is open.
+///
+/// ```
+/// use tcp_io::device::Capabilities;
+///
+/// let plain = Capabilities::plain(1280);
+/// assert_eq!((plain.checksum_offload, plain.segmentation_offload), (false, None));
+/// assert_eq!(plain.recv_buffer_len(), 1280 + 64); // what a device puts in front has room, too
+///
+/// // What is received may have been joined below: the buffer is for the largest packet.
+/// let offloading = Capabilities::offloading(1500);
+/// assert_eq!(offloading.segmentation_offload, Some(65_535));
+/// assert_eq!(offloading.recv_buffer_len(), 65_535 + 40 + 64);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Capabilities {
     /// The largest IP packet, in octets, that is sent without segmentation offload.
@@ -90,6 +107,19 @@ impl Capabilities {
 }
 
 /// What is known of a received packet's transport checksum.
+///
+/// ```
+#[doc = include_str!("../../doc/two_stacks.rs")]
+/// client.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+/// let mut syn = client.poll_transmit(now).unwrap().to_vec();
+/// syn[36] ^= 1; // one bit of the checksum
+/// server.receive(now, &syn, RxChecksum::Unknown, None);
+/// assert_eq!(server.half_open_count(), 0);
+/// // Of packets that never leave the machine nobody finishes the checksum.
+/// server.receive(now, &syn, RxChecksum::Good, None);
+/// assert_eq!(server.half_open_count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RxChecksum {
     /// Nothing: it must be verified.
@@ -99,6 +129,20 @@ pub enum RxChecksum {
 }
 
 /// Where a received packet lies in the buffer, and what the device knows of it.
+///
+/// ```
+/// use tcp_io::device::{RxChecksum, RxMeta};
+///
+/// // A device that puts ten octets of its own in front, and has joined segments.
+/// let checksum = RxChecksum::Good;
+/// let meta = RxMeta { offset: 10, len: 2940, checksum, gso_size: Some(1448) };
+/// let buf = [0; 4096];
+/// let packet = &buf[meta.offset..meta.offset + meta.len];
+/// assert_eq!(packet.len(), 2940);
+///
+/// let plain = RxMeta::plain(40);
+/// assert_eq!((plain.offset, plain.checksum, plain.gso_size), (0, RxChecksum::Unknown, None));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RxMeta {
     /// The IP packet is `buf[offset..offset + len]`.
@@ -126,6 +170,49 @@ impl RxMeta {
 ///
 /// A device is lossy, as IP is: a packet that it cannot take (interface down, no memory, too
 /// long) is gone without an error. An error means that the device is of no use any more.
+///
+/// A device around another one, which loses every second packet that is sent:
+///
+/// ```
+/// use std::io;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use std::task::{Context, Poll, Waker};
+/// use tcp_io::device::{Capabilities, Device, RxMeta, TxPacket, memory_pair};
+///
+/// struct Lossy<D>(D, AtomicUsize);
+///
+/// impl<D: Device + Sync> Device for Lossy<D> {
+///     fn capabilities(&self) -> Capabilities {
+///         self.0.capabilities()
+///     }
+///     fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<RxMeta>> {
+///         self.0.poll_recv(cx, buf)
+///     }
+///     fn poll_send(&self, cx: &mut Context<'_>, packet: &TxPacket) -> Poll<io::Result<()>> {
+///         if self.1.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
+///             return Poll::Ready(Ok(())); // gone, without an error
+///         }
+///         self.0.poll_send(cx, packet)
+///     }
+///     fn name(&self) -> Option<String> {
+///         Some("lossy".to_owned())
+///     }
+/// }
+///
+/// # let cx = &mut Context::from_waker(Waker::noop());
+/// let (here, there) = memory_pair(Capabilities::plain(1500));
+/// let device = Lossy(here, AtomicUsize::new(0));
+/// for n in 0..4 {
+///     assert!(device.poll_send(cx, &TxPacket::from_vec(vec![n; 20])).is_ready());
+/// }
+/// let mut buf = vec![0; there.capabilities().recv_buffer_len()];
+/// let mut firsts = Vec::new();
+/// while let Poll::Ready(Ok(meta)) = there.poll_recv(cx, &mut buf) {
+///     firsts.push(buf[meta.offset]);
+/// }
+/// assert_eq!(firsts, [0, 2]);
+/// assert_eq!(device.name().as_deref(), Some("lossy"));
+/// ```
 pub trait Device: Send + 'static {
     /// What the device carries.
     fn capabilities(&self) -> Capabilities;

@@ -12,6 +12,23 @@ const UDP_CHECKSUM: u16 = 6;
 
 /// The work on a packet that its sender leaves to the device. Offsets are in octets from the
 /// start of the IP header, unless said otherwise.
+///
+/// ```
+#[doc = include_str!("../../doc/two_stacks.rs")]
+/// use tcp_io::device::TxOffload;
+///
+/// let id = client.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+/// let syn = client.poll_transmit(now).unwrap();
+/// assert_eq!(syn.offload(), TxOffload::Checksum { start: 20, offset: 16 });
+/// # server.receive(now, &syn.to_vec(), RxChecksum::Unknown, None);
+/// # exchange(now, &mut client, &mut server);
+/// client.write(now, id, &[7; 10_000])?;
+/// let (start, offset, ipv6) = (20, 16, false);
+/// // IPv4's 20 octets, TCP's 20, and 12 of options; 1500 are 1448 more.
+/// let large = TxOffload::Segment { start, offset, size: 1448, ipv6, header_len: 52 };
+/// assert_eq!(client.poll_transmit(now).unwrap().offload(), large);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum TxOffload {
     /// None: the packet is complete.
@@ -49,6 +66,26 @@ enum Head {
 
 /// An IP packet to send: a head of headers (and perhaps small payload, copied), then slices of
 /// payload that are shared and not copied, then what the device is to finish.
+///
+/// ```
+/// use bytes::Bytes;
+/// use tcp_io::device::{TxOffload, TxPacket};
+///
+/// let text = Bytes::from_static(b"an answer");
+/// // In place of an IPv4 and a UDP header: their first octets only.
+/// let mut packet = TxPacket::with_head(28, |head| head[0] = 0x45);
+/// packet.push_payload(text.clone());
+/// packet.head_mut()[9] = 17;
+/// assert_eq!((packet.head().len(), packet.len(), packet.is_empty()), (28, 37, false));
+/// assert_eq!(packet.payload()[0].as_ptr(), text.as_ptr()); // shared, not copied
+///
+/// let packet = packet.with_offload(TxOffload::Checksum { start: 20, offset: 6 });
+/// assert_eq!(packet.offload(), TxOffload::Checksum { start: 20, offset: 6 });
+/// let whole = packet.to_vec(); // for a device that does not finish checksums
+/// assert_eq!(&whole[28..], b"an answer");
+/// assert_ne!(whole[26..28], [0, 0]);
+/// assert_eq!(packet.segments().collect::<Vec<_>>(), [whole]); // nothing is to be cut
+/// ```
 #[derive(Clone)]
 pub struct TxPacket {
     head: Head,
@@ -74,11 +111,25 @@ impl TxPacket {
     }
 
     /// A packet whose head is a copy of `head`.
+    ///
+    /// ```
+    /// use tcp_io::device::TxPacket;
+    ///
+    /// let packet = TxPacket::from_head(&[0x45; 40]);
+    /// assert_eq!((packet.head(), packet.payload().len()), (&[0x45; 40][..], 0));
+    /// ```
     pub fn from_head(head: &[u8]) -> TxPacket {
         TxPacket::with_head(head.len(), |octets| octets.copy_from_slice(head))
     }
 
     /// A complete packet in one piece: ICMP, resets, whatever is rare.
+    ///
+    /// ```
+    /// use tcp_io::device::{TxOffload, TxPacket};
+    ///
+    /// let packet = TxPacket::from_vec(vec![0x45; 1500]);
+    /// assert_eq!((packet.len(), packet.offload()), (1500, TxOffload::None));
+    /// ```
     pub fn from_vec(packet: Vec<u8>) -> TxPacket {
         TxPacket { head: Head::Owned(packet), payload: SmallVec::new(), offload: TxOffload::None }
     }
@@ -138,6 +189,17 @@ impl TxPacket {
 
     /// A contiguous copy with the checksum finished, whatever the offload. A packet for
     /// segmentation stays in one piece; [`segments`](Self::segments) cuts it.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/two_stacks.rs")]
+    /// use tcp_core::wire::checksum::Sum;
+    ///
+    /// client.connect(now, "10.0.0.1:80".parse()?, ConnectOptions::default())?;
+    /// let syn = client.poll_transmit(now).unwrap().to_vec();
+    /// let pseudo = Sum::pseudo_header([10, 0, 0, 2].into(), [10, 0, 0, 1].into(), 6, 40);
+    /// assert_eq!(pseudo.add(&syn[20..]).finish(), 0); // a good checksum sums up to nothing
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_vec(&self) -> Vec<u8> {
         let mut packet = self.to_unfinished_vec();
         match self.offload {

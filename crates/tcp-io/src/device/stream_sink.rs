@@ -16,6 +16,25 @@ use std::task::{Context, Poll, Waker, ready};
 ///
 /// A packet counts as sent once the sink has it; flushing goes on behind it, driven by whoever
 /// polls the device next, sender or receiver.
+///
+/// ```
+#[doc = include_str!("../../doc/pipe.rs")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (tunnel, mut peer) = Tunnel::new();
+/// use std::future::poll_fn;
+/// use tcp_io::device::{Device, RxMeta, StreamSink, TxPacket};
+///
+/// let device = StreamSink::new(tunnel, 1400); // a stream and a sink of packets
+/// assert_eq!(device.capabilities().mtu, 1400);
+/// poll_fn(|cx| device.poll_send(cx, &TxPacket::from_vec(vec![0x45; 20]))).await?;
+/// assert_eq!(peer.receive().await[..], [0x45; 20]);
+/// peer.send(vec![0x46; 24]).await;
+/// let mut buf = vec![0; device.capabilities().recv_buffer_len()];
+/// assert_eq!(poll_fn(|cx| device.poll_recv(cx, &mut buf)).await?, RxMeta::plain(24));
+/// # Ok(())
+/// # }
+/// ```
 pub struct StreamSink<P> {
     mtu: usize,
     state: Mutex<State<P>>,

@@ -19,6 +19,23 @@ use super::{Capabilities, Device, RxMeta};
 /// an unfinished checksum, so that a reader does not take it for a wrong one. A packet is captured
 /// once the device has taken it. Dropping the tap ends the capture: what is queued is still
 /// written, by a thread for which [`CaptureHandle::finish`] waits.
+///
+/// ```
+/// # use std::task::{Context, Waker};
+/// use std::time::Duration;
+/// use tcp_io::device::{Capabilities, CaptureOptions, Device, Tap, TxPacket, memory_pair};
+///
+/// # let cx = &mut Context::from_waker(Waker::noop());
+/// let (device, _peer) = memory_pair(Capabilities::plain(1500));
+/// // In earnest a `File` in place of the sink, and a reactor that gets the tap.
+/// let tap = Tap::new(device, std::io::sink(), CaptureOptions::default())?;
+/// let capture = tap.handle();
+/// assert!(tap.poll_send(cx, &TxPacket::from_vec(vec![0x45; 40])).is_ready());
+/// drop(tap);
+/// let stats = capture.finish(Duration::from_secs(60));
+/// assert_eq!((stats.packets, stats.left_out), (1, 0));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Tap<D> {
     device: D,
@@ -27,10 +44,42 @@ pub struct Tap<D> {
 }
 
 /// What became of a capture; outlives its device.
+///
+/// ```
+/// # use std::task::{Context, Waker};
+/// use std::time::Duration;
+/// use tcp_io::device::{Capabilities, CaptureEnd, CaptureOptions, Device, Tap, TxPacket, memory_pair};
+///
+/// # let cx = &mut Context::from_waker(Waker::noop());
+/// # let (device, _peer) = memory_pair(Capabilities::plain(1500));
+/// let tap = Tap::new(device, std::io::sink(), CaptureOptions::default())?;
+/// let capture = tap.handle();
+/// assert_eq!((capture.stats().packets, capture.stats().end), (0, None));
+/// capture.stop();
+/// assert!(tap.poll_send(cx, &TxPacket::from_vec(vec![0x45; 40])).is_ready()); // not captured
+/// let stats = capture.finish(Duration::from_secs(60));
+/// assert_eq!((stats.packets, stats.end), (0, Some(CaptureEnd::Told)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct CaptureHandle(Arc<Queue>);
 
 /// Counts of a capture.
+///
+/// ```
+/// # use std::task::{Context, Waker};
+/// # use std::time::Duration;
+/// use tcp_io::device::{Capabilities, CaptureOptions, CaptureStats, Device, Tap, TxPacket, memory_pair};
+///
+/// # let cx = &mut Context::from_waker(Waker::noop());
+/// # let (device, _peer) = memory_pair(Capabilities::plain(1500));
+/// let options = CaptureOptions { queue_octets: 1000, ..Default::default() };
+/// let tap = Tap::new(device, std::io::sink(), options)?;
+/// assert!(tap.poll_send(cx, &TxPacket::from_vec(vec![0x45; 1500])).is_ready());
+/// let CaptureStats { packets, left_out, .. } = tap.handle().finish(Duration::from_secs(60));
+/// assert_eq!((packets, left_out), (0, 1)); // larger than the whole queue
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CaptureStats {
     /// Packets written.
@@ -44,6 +93,22 @@ pub struct CaptureStats {
 }
 
 /// How a capture ended.
+///
+/// ```
+/// # use std::task::{Context, Waker};
+/// # use std::time::Duration;
+/// use tcp_io::device::{Capabilities, CaptureEnd, CaptureOptions, Device, Tap, TxPacket, memory_pair};
+///
+/// # let cx = &mut Context::from_waker(Waker::noop());
+/// # let (device, _peer) = memory_pair(Capabilities::plain(1500));
+/// let options = CaptureOptions { max_packets: Some(1), ..Default::default() };
+/// let tap = Tap::new(device, std::io::sink(), options)?;
+/// for _ in 0..2 {
+///     assert!(tap.poll_send(cx, &TxPacket::from_vec(vec![0x45; 40])).is_ready());
+/// }
+/// assert_eq!(tap.handle().finish(Duration::from_secs(60)).end, Some(CaptureEnd::Full));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CaptureEnd {
     /// It was told to, or its device is gone.

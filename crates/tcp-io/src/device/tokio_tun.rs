@@ -13,6 +13,20 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A [`Tun`], which must have been built without `packet_info` and without `tap`.
+///
+/// ```no_run
+/// use tcp_io::device::{Device, TokioTunDevice};
+/// use tokio_tun::Tun;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut queues = Tun::builder().name("tun7").mtu(1400).up().build()?;
+/// let device = TokioTunDevice::new(queues.remove(0))?;
+/// assert_eq!(device.capabilities().mtu, 1400);
+/// assert_eq!(device.name().as_deref(), Some("tun7"));
+/// # Ok(())
+/// # }
+/// ```
 pub struct TokioTunDevice {
     name: String,
     mtu: usize,
@@ -34,6 +48,20 @@ impl TokioTunDevice {
     }
 
     /// A device over `tun` for packets of at most `mtu` octets.
+    ///
+    /// ```no_run
+    /// use tcp_io::device::{Device, TokioTunDevice};
+    /// use tokio_tun::Tun;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut queues = Tun::builder().name("tun7").up().build()?;
+    /// let tun = queues.remove(0); // its interface was moved into a namespace
+    /// let device = TokioTunDevice::with_mtu(tun, 1400);
+    /// assert_eq!(device.capabilities().mtu, 1400);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_mtu(tun: Tun, mtu: usize) -> TokioTunDevice {
         TokioTunDevice { name: tun.name().to_owned(), mtu, tun: Mutex::new(tun) }
     }

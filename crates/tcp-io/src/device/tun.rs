@@ -4,7 +4,8 @@
 
 use super::errors::is_fatal;
 use super::packet::{TxOffload, TxPacket};
-use super::tun_builder::{TunBuilder, TunError};
+use super::tun_builder::TunBuilder;
+use super::tun_error::TunError;
 use super::vnet::VnetHeader;
 use super::{Capabilities, Device, RxMeta};
 use rustix::io::{read, retry_on_intr, write, writev};
@@ -32,6 +33,23 @@ const GATHER: usize = 2048;
 const IN_A_ROW: u8 = 2;
 
 /// What stands in front of a packet on a descriptor.
+///
+/// ```
+/// use std::os::unix::net::UnixDatagram;
+/// use tcp_io::device::{Device, Framing, TunDevice};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A datagram socket keeps packets apart as a TUN descriptor does, and needs no privilege.
+/// let (one, another) = UnixDatagram::pair()?;
+/// let plain = TunDevice::adopt(one.into(), Framing::Plain, 1500)?;
+/// assert_eq!(plain.capabilities().segmentation_offload, None);
+/// let offloading = TunDevice::adopt(another.into(), Framing::VnetHeader, 1500)?;
+/// assert_eq!(offloading.framing(), Framing::VnetHeader);
+/// assert_eq!(offloading.capabilities().segmentation_offload, Some(65_535));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Framing {
     /// Nothing (`IFF_NO_PI`): no offload.
@@ -42,6 +60,33 @@ pub enum Framing {
 }
 
 /// A TUN interface, or one queue of it. It exists as long as this does.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use tcp_core::Instant;
+/// use tcp_io::device::{Device, TunDevice};
+/// use tcp_io::reactor::Reactor;
+/// use tcp_io::{Stack, StackConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // The host is 10.0.0.1 on the interface, the stack behind it 10.0.0.2.
+/// let device = TunDevice::builder().host_address("10.0.0.1/24").open()?;
+/// let carries = device.capabilities();
+/// let config = StackConfig {
+///     addresses: vec!["10.0.0.2/24".parse()?],
+///     mtu: carries.mtu,
+///     checksum_offload: carries.checksum_offload,
+///     segmentation_offload: carries.segmentation_offload,
+///     ..StackConfig::default()
+/// };
+/// let stack = Stack::new(Instant::ZERO, config, [1; 32]); // in earnest: random octets
+/// let (reactor, handle) = Reactor::new(stack, device, Duration::from_secs(5));
+/// assert!(handle.device_name().is_some_and(|name| name.starts_with("tun")));
+/// reactor.await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct TunDevice {
     io: Arc<AsyncFd<Queue>>,
     removal: Mutex<Option<Removal>>,
@@ -91,6 +136,23 @@ impl TunDevice {
     ///
     /// Must be called in a tokio runtime with I/O enabled (it panics if I/O is not).
     ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use std::os::unix::net::UnixDatagram;
+    /// use tcp_io::device::{Device, Framing, RxMeta, TunDevice};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (descriptor, kernel) = UnixDatagram::pair()?; // in place of a descriptor from a helper
+    /// let device = TunDevice::adopt(descriptor.into(), Framing::Plain, 1500)?;
+    /// assert_eq!((device.name(), device.dropped()), (None, 0));
+    /// kernel.send(&[0x45; 40])?;
+    /// let mut buf = vec![0; device.capabilities().recv_buffer_len()];
+    /// assert_eq!(poll_fn(|cx| device.poll_recv(cx, &mut buf)).await?, RxMeta::plain(40));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// No runtime, or a descriptor that can't be waited for.
@@ -125,11 +187,41 @@ impl TunDevice {
     }
 
     /// How packets are framed: whether the device has offload.
+    ///
+    /// ```
+    /// # use std::os::unix::net::UnixDatagram;
+    /// use tcp_io::device::{Device, Framing, TunDevice};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (descriptor, _kernel) = UnixDatagram::pair()?;
+    /// let device = TunDevice::adopt(descriptor.into(), Framing::VnetHeader, 1500)?;
+    /// assert_eq!(device.framing(), Framing::VnetHeader);
+    /// assert!(device.capabilities().checksum_offload);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn framing(&self) -> Framing {
         self.framing
     }
 
     /// Packets that the kernel did not take: the interface was down, memory was short.
+    ///
+    /// ```
+    /// # use std::future::poll_fn;
+    /// # use std::os::unix::net::UnixDatagram;
+    /// use tcp_io::device::{Device, Framing, TunDevice, TxPacket};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (descriptor, kernel) = UnixDatagram::pair()?;
+    /// let device = TunDevice::adopt(descriptor.into(), Framing::Plain, 1500)?;
+    /// drop(kernel); // as if the interface were down
+    /// poll_fn(|cx| device.poll_send(cx, &TxPacket::from_vec(vec![0x45; 40]))).await?;
+    /// assert_eq!(device.dropped(), 1); // lost, as on any link
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }

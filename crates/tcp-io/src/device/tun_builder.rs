@@ -1,12 +1,11 @@
-//! How is a TUN interface made? Name, addresses, MTU, queue, offload, namespace; and which of
-//! them went wrong. `tun` moves the packets. (RFC 4632 3.1 and RFC 4291 2.3 for prefixes.)
+//! How is a TUN interface made? Name, addresses, MTU, queue, offload, namespace; `tun_error` says
+//! which of them went wrong, and `tun` moves the packets. (RFC 4632 3.1 and RFC 4291 2.3 for prefixes.)
 
 use super::netlink;
 use super::tun::{Framing, Queue, TunDevice};
+use super::tun_error::TunError;
 use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use std::error::Error;
-use std::fmt;
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
@@ -27,6 +26,19 @@ const NAMESPACES: &str = "/run/netns";
 
 /// Whether the interface is opened with checksum and segmentation offload. Without it bulk
 /// transfer is several times slower.
+///
+/// ```no_run
+/// use tcp_io::device::{Framing, Offload, TunDevice};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let device = TunDevice::builder().offload(Offload::Off).open()?;
+/// assert_eq!(device.framing(), Framing::Plain);
+/// let device = TunDevice::builder().offload(Offload::Required).open()?;
+/// assert_eq!(device.framing(), Framing::VnetHeader);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Offload {
     /// With it if the kernel allows, otherwise without.
@@ -40,6 +52,30 @@ pub enum Offload {
 
 /// What interface to open; [`TunDevice::builder`] starts one. The interface is not persistent: it
 /// goes with its last queue.
+///
+/// ```no_run
+/// use std::num::NonZeroUsize;
+/// use tcp_io::device::{Device, Offload, TunDevice};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let builder = TunDevice::builder()
+///     .name("vpn%d")
+///     .host_address("10.0.0.1/24")
+///     .host_address("fd00::1/64")
+///     .mtu(1400)
+///     .tx_queue_len(2000)
+///     .offload(Offload::Preferred);
+/// let device = builder.clone().open()?;
+/// assert_eq!(device.name().as_deref(), Some("vpn0"));
+/// assert_eq!(device.capabilities().mtu, 1400);
+/// // Another interface, in another namespace, with a queue for each of two stacks.
+/// let queues = NonZeroUsize::new(2).expect("two");
+/// let devices = builder.namespace("blue").multi_queue(true).open_queues(queues)?;
+/// assert_eq!(devices.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct TunBuilder {
     name: Option<String>,
@@ -49,68 +85,6 @@ pub struct TunBuilder {
     offload: Offload,
     multi_queue: bool,
     namespace: Option<PathBuf>,
-}
-
-/// Why there is no TUN device.
-#[derive(Debug)]
-pub enum TunError {
-    /// The name is empty, longer than 15 octets, or has a character that no interface may have.
-    BadName(String),
-    /// Not an address with an optional prefix length, such as `10.0.0.1/24` or `fd00::1/64`.
-    BadAddress(String),
-    /// The process lacks `CAP_NET_ADMIN` (or may not enter the namespace).
-    NotPermitted,
-    /// An interface of this name exists and is in use, or has no room for another queue.
-    NameTaken(String),
-    /// The kernel has no TUN driver: `/dev/net/tun` can't be opened.
-    NoDriver(io::Error),
-    /// The namespace can't be entered.
-    Namespace(PathBuf, io::Error),
-    /// There is no tokio runtime around.
-    NoRuntime,
-    /// Another step failed.
-    Io(&'static str, io::Error),
-}
-
-impl fmt::Display for TunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TunError::BadName(name) => write!(f, "{name:?} can't name an interface"),
-            TunError::BadAddress(text) => write!(f, "{text:?} is no address with prefix length"),
-            TunError::NotPermitted => {
-                f.write_str("opening a TUN device needs the CAP_NET_ADMIN capability")
-            }
-            TunError::NameTaken(name) => write!(f, "interface {name:?} exists and is in use"),
-            TunError::NoDriver(e) => write!(f, "/dev/net/tun can't be opened: {e}"),
-            TunError::Namespace(path, e) => {
-                write!(f, "network namespace {} can't be entered: {e}", path.display())
-            }
-            TunError::NoRuntime => f.write_str("a TUN device needs a tokio runtime"),
-            TunError::Io(step, e) => write!(f, "TUN device: {step}: {e}"),
-        }
-    }
-}
-
-impl Error for TunError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            TunError::NoDriver(e) | TunError::Namespace(_, e) | TunError::Io(_, e) => Some(e),
-            _ => None,
-        }
-    }
-}
-
-impl From<TunError> for io::Error {
-    fn from(error: TunError) -> io::Error {
-        let kind = match &error {
-            TunError::BadName(_) | TunError::BadAddress(_) => io::ErrorKind::InvalidInput,
-            TunError::NotPermitted => io::ErrorKind::PermissionDenied,
-            TunError::NameTaken(_) => io::ErrorKind::AddrInUse,
-            TunError::NoDriver(e) | TunError::Namespace(_, e) | TunError::Io(_, e) => e.kind(),
-            TunError::NoRuntime => io::ErrorKind::Other,
-        };
-        io::Error::new(kind, error)
-    }
 }
 
 impl TunBuilder {
@@ -135,6 +109,16 @@ impl TunBuilder {
 
     /// An address that the host, not the stack, has on the interface, such as `10.0.0.1/24` or
     /// `fd00::1/64`. Without a length the prefix is the whole address. May be repeated.
+    ///
+    /// ```
+    /// use tcp_io::device::{TunDevice, TunError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let opened = TunDevice::builder().host_address("10.0.0.1/33").open();
+    /// assert!(matches!(opened, Err(TunError::BadAddress(text)) if text == "10.0.0.1/33"));
+    /// # }
+    /// ```
     pub fn host_address(mut self, cidr: impl Into<String>) -> TunBuilder {
         self.addresses.push(cidr.into());
         self
@@ -167,6 +151,18 @@ impl TunBuilder {
 
     /// The network namespace where the interface shall be: a name as in `ip netns`, or a path.
     /// The process stays where it is.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use tcp_io::device::{TunDevice, TunError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let opened = TunDevice::builder().namespace("no-such-namespace").open();
+    /// let Err(TunError::Namespace(path, _)) = opened else { panic!("there is none") };
+    /// assert_eq!(path, Path::new("/run/netns/no-such-namespace"));
+    /// # }
+    /// ```
     pub fn namespace(mut self, namespace: impl AsRef<Path>) -> TunBuilder {
         // A name is relative and stays below the directory; a path replaces it.
         self.namespace = Some(Path::new(NAMESPACES).join(namespace));
@@ -176,6 +172,17 @@ impl TunBuilder {
     /// Makes the interface, configures it and sets it up.
     ///
     /// Must be called in a tokio runtime with I/O enabled (it panics if I/O is not).
+    ///
+    /// ```
+    /// use tcp_io::device::{TunDevice, TunError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// // Mistakes are found before anything is opened.
+    /// let opened = TunDevice::builder().name("a-name-that-is-too-long").open();
+    /// assert!(matches!(opened, Err(TunError::BadName(name)) if name == "a-name-that-is-too-long"));
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

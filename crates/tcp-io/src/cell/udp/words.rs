@@ -8,6 +8,16 @@ use bytes::Bytes;
 use tcp_core::Endpoint;
 
 /// Names a UDP socket of one stack; never reused while the socket is known.
+///
+/// ```
+#[doc = include_str!("../../../doc/udp.rs")]
+/// assert_eq!(client.id(), id);
+/// stack.udp_close(id);
+/// assert!(stack.udp_cell(id).is_none());
+/// let next = stack.udp_bind("10.0.0.1:4000".parse()?, UdpBindOptions::default())?;
+/// assert_ne!(next, id); // though the place in the table may be the same
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct UdpId {
     pub(crate) slot: u32,
@@ -15,6 +25,20 @@ pub struct UdpId {
 }
 
 /// What the network said about a datagram of ours (RFC 1122 4.1.3.3).
+///
+/// ```
+#[doc = include_str!("../../../doc/udp.rs")]
+/// use tcp_io::cell::UdpError;
+/// use tcp_io::stack::UdpSendError;
+///
+/// stack.udp_connect(client.id(), "10.0.0.1:9".parse()?)?;
+/// stack.udp_send(now, client.id(), "anybody there?", None)?;
+/// // The next call tells, once.
+/// let refused = stack.udp_send(now, client.id(), "again", None);
+/// assert_eq!(refused, Err(UdpSendError::Pending(UdpError::Refused)));
+/// assert_eq!(UdpError::Refused.to_string(), "connection refused");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UdpError {
     /// Nobody is at the port. Linux: `ECONNREFUSED`.
@@ -49,6 +73,20 @@ impl fmt::Display for UdpError {
 impl std::error::Error for UdpError {}
 
 /// Nothing could be received.
+///
+/// ```
+#[doc = include_str!("../../../doc/udp.rs")]
+/// use tcp_io::cell::{Look, UdpError, UdpReceiveError};
+///
+/// let next = |cell: &tcp_io::cell::UdpCell| cell.receive(Look::Take, 1500, &mut |_| ()).unwrap_err();
+/// assert_eq!(next(&client), UdpReceiveError::WouldBlock);
+/// stack.udp_connect(client.id(), "10.0.0.1:9".parse()?)?;
+/// stack.udp_send(now, client.id(), "anybody there?", None)?;
+/// assert_eq!(next(&client), UdpReceiveError::Pending(UdpError::Refused));
+/// stack.close_all(now);
+/// assert_eq!(next(&client), UdpReceiveError::Closed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UdpReceiveError {
     /// No datagram is there.
@@ -60,6 +98,18 @@ pub enum UdpReceiveError {
 }
 
 /// What can be set on a UDP socket. Defaults are Linux's.
+///
+/// ```
+#[doc = include_str!("../../../doc/udp.rs")]
+/// use tcp_io::cell::UdpOptions;
+///
+/// let options = UdpOptions { broadcast: true, ..UdpOptions::default() };
+/// let options = UdpBindOptions { options: Some(options), ..Default::default() };
+/// let id = stack.udp_bind("10.0.0.1:68".parse()?, options)?;
+/// stack.udp_send(now, id, "who has an address for me?", Some("255.255.255.255:67".parse()?))?;
+/// assert!(stack.poll_transmit(now).is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UdpOptions {
     /// TTL or hop limit of unicast datagrams.
@@ -102,6 +152,18 @@ impl Default for UdpOptions {
 }
 
 /// How a datagram is looked at.
+///
+/// ```
+#[doc = include_str!("../../../doc/udp.rs")]
+/// use tcp_io::cell::Look;
+///
+/// stack.udp_send(now, client.id(), "question", Some(server.local()))?;
+/// let peeked = server.receive(Look::Peek, 1500, &mut |_| ());
+/// assert_eq!(peeked, Ok((8, client.local())));
+/// assert_eq!(server.receive(Look::Take, 1500, &mut |_| ()), peeked);
+/// assert!(server.receive(Look::Take, 1500, &mut |_| ()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Look {
     /// It is taken out of the queue.
@@ -111,6 +173,17 @@ pub enum Look {
 }
 
 /// A UDP socket, for tables.
+///
+/// ```
+#[doc = include_str!("../../../doc/udp.rs")]
+/// use tcp_io::cell::DATAGRAM_COST;
+///
+/// stack.udp_send(now, client.id(), "question", Some(server.local()))?;
+/// let row = stack.udp_rows().find(|row| row.local.port() == 53).unwrap();
+/// assert_eq!((row.peer, row.receive_queue), (None, 8 + DATAGRAM_COST));
+/// assert_eq!((row.send_queue, row.drops), (0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UdpRow {
     /// The address it is bound to.

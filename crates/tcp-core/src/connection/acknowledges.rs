@@ -176,14 +176,6 @@ impl Connection {
         }
     }
 
-    /// The buffer holds two congestion windows, so that an ACK always finds something to send.
-    fn tune_send_buffer(&mut self) {
-        if self.options().send_buffer.is_none() && self.may_tune() {
-            let wanted = (self.congestion.window() as usize).saturating_mul(2);
-            self.snd.limit = self.snd.limit.max(wanted.min(self.config.send_buffer.max));
-        }
-    }
-
     /// Text or a FIN that the peer has not acknowledged.
     pub(super) fn has_undelivered(&self) -> bool {
         !self.snd.buffer.is_empty()

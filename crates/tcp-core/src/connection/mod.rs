@@ -21,6 +21,7 @@ mod time_wait;
 mod timeouts;
 mod timers;
 mod transmit;
+mod tuning;
 mod urgent;
 mod writing;
 

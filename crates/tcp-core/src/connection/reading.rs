@@ -289,10 +289,7 @@ impl Connection {
             return;
         }
         self.rcv.pass_urgent();
-        if self.options().receive_buffer.is_none() && self.may_tune() {
-            let rtt = self.recovery.rtt().smoothed().unwrap_or_default();
-            self.rcv.tune(now, rtt, self.config.receive_buffer);
-        }
+        self.tune_receive_buffer(now);
         if self.rcv.buffer.readable() == 0 {
             self.release_ring(now);
         }

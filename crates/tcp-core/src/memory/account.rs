@@ -45,6 +45,11 @@ impl Account {
         self.charged
     }
 
+    /// Octets charged to all connections of the account.
+    pub(crate) fn all_charged(&self) -> usize {
+        self.memory.as_ref().map_or(self.charged, |m| m.charged.load(Relaxed))
+    }
+
     #[inline]
     pub(crate) fn level(&self) -> Level {
         self.memory.as_ref().map_or(Level::Low, |m| m.level())

@@ -1,5 +1,7 @@
 //! How much memory does a connection hold, and how do its buffers grow? (RFC 9293 3.8.6, 3.9.1)
 
+use core::time::Duration;
+
 use super::super::{Events, Timer};
 use super::wire::{MSS, Peer, RTT, Wire, ms};
 use crate::config::{BufferLimits, TcpConfig};
@@ -185,6 +187,36 @@ fn a_fixed_receive_buffer_stays() {
     let info = w.conn.info();
     assert_eq!(info.receive_buffer, 30_000);
     assert!(info.receive_window <= 30_000 + 128);
+}
+
+/// The send buffer that is tuned up to by much text over a path of so long a round trip, beside other
+/// connections that hold 5 MiB, or by itself.
+fn tuned(rtt: Duration, crowded: bool) -> usize {
+    let memory = Memory::new(MemoryLimits::default());
+    let mut other = wire(SMALL, BufferLimits { initial: 5 << 20, max: 5 << 20 });
+    other.conn.join_memory(&memory);
+    if crowded {
+        assert_eq!(other.write(5 << 20), 5 << 20);
+    }
+    let mut w = wire(SMALL, BufferLimits { initial: 16 << 10, max: 4 << 20 });
+    w.conn.join_memory(&memory);
+    for _ in 0..100 {
+        w.write(1 << 20);
+        let sent = w.sends();
+        w.now += rtt;
+        for packet in sent {
+            w.ack(packet.range().1);
+        }
+    }
+    w.conn.info().send_buffer
+}
+
+#[test]
+fn a_short_path_gets_a_large_send_buffer_only_while_little_is_held() {
+    let (short, long) = (Duration::from_micros(100), ms(20));
+    assert!(tuned(short, false) > 1 << 20);
+    assert_eq!(tuned(short, true), 256 << 10);
+    assert!(tuned(long, true) > 1 << 20, "a long path needs it, whatever it costs");
 }
 
 // What arrives can't make us hold more than the window that was offered.

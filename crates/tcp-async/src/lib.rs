@@ -72,9 +72,11 @@ pub mod tcp {
     pub use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
+pub use tcp_core::Instant;
 pub use tcp_core::config::{
     Algorithm, BufferLimits, Keepalive, Linger, Linger2, SocketOptions, TcpConfig,
 };
+pub use tcp_core::congestion;
 pub use tcp_core::connection::{
     Happening, Info, Limit, Limited, RecoveryState, SendReason, State, Stats, Timer,
 };

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use tcp_core::config::{Algorithm, Keepalive, Linger, Linger2, SocketOptions};
-
+use tcp_core::congestion::Controller;
 use tcp_core::listen::PeerSyn;
 
 use crate::stream::TcpStream;
@@ -548,6 +548,53 @@ impl TcpStream {
     #[doc(alias = "TCP_CONGESTION")]
     pub fn set_congestion(&self, algorithm: Algorithm) {
         self.set_option(|o| o.congestion = Some(algorithm));
+    }
+
+    /// Lets a congestion controller of the program's own decide how much may be in flight, from now on. It is called
+    /// with the connection locked: it must not use the stream.
+    ///
+    /// ```
+    /// # use tcp_async::{Algorithm, Net};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # use tokio::io::AsyncWriteExt;
+    /// use tcp_async::congestion::{Ack, Controller};
+    ///
+    /// /// As much as the program says.
+    /// #[derive(Debug)]
+    /// struct Fixed(u32);
+    ///
+    /// impl Controller for Fixed {
+    ///     # fn on_ack(&mut self, _ack: &Ack) {}
+    ///     # fn on_loss(&mut self, _now: tcp_async::Instant, _in_flight: u32) {}
+    ///     # fn on_timeout(&mut self, _now: tcp_async::Instant, _in_flight: u32, _repeated: bool) {}
+    ///     # fn on_recovered(&mut self, _now: tcp_async::Instant) {}
+    ///     # fn on_idle_restart(&mut self, _now: tcp_async::Instant) {}
+    ///     # fn set_mss(&mut self, _mss: u32) {}
+    ///     # fn slow_start_threshold(&self) -> u32 { u32::MAX }
+    ///     // What happens on the way goes to `on_ack`, `on_loss`, `on_timeout` ...
+    ///     fn window(&self) -> u32 {
+    ///         self.0
+    ///     }
+    ///     fn name(&self) -> &'static str {
+    ///         "fixed"
+    ///     }
+    /// }
+    ///
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// # let _listener = net.listen("10.0.0.1:80").await?;
+    /// let stream = net.connect("10.0.0.1:80").await?;
+    /// stream.set_controller(Fixed(200_000));
+    /// assert_eq!(stream.info().congestion, "fixed");
+    /// assert_eq!(stream.info().congestion_window, 200_000);
+    /// // A built-in one goes on with its window.
+    /// stream.set_congestion(Algorithm::Cubic);
+    /// assert_eq!(stream.info().congestion_window, 200_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_controller(&self, controller: impl Controller + 'static) {
+        self.cell.set_controller(self.net.handle.now(), Box::new(controller));
     }
 
     /// What the peer's SYN said: its options and its window. Only of an accepted connection whose

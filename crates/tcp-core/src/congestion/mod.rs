@@ -3,13 +3,14 @@
 //! both carries the news over.
 
 mod cubic;
+mod custom;
 mod reno;
 
-use alloc::boxed::Box;
 use core::fmt::Debug;
 use core::time::Duration;
 
 pub use self::cubic::Cubic;
+pub use self::custom::Custom;
 pub use self::reno::Reno;
 use crate::Instant;
 pub use crate::config::Algorithm;
@@ -147,7 +148,7 @@ pub enum Congestion {
     /// RFC 9438.
     Cubic(Cubic),
     /// The user's own.
-    Custom(Box<dyn Controller>),
+    Custom(Custom),
 }
 
 impl Congestion {
@@ -164,9 +165,15 @@ impl Congestion {
             Algorithm::Cubic => Congestion::Cubic(Cubic::new(mss, window)),
         }
     }
-}
 
-impl Congestion {
+    /// The segment size is agreed on: a built-in controller begins with `window`, the user's own as it likes.
+    pub(crate) fn begin(&mut self, algorithm: Algorithm, mss: u32, window: u32) {
+        match self {
+            Congestion::Custom(c) => c.set_mss(mss),
+            _ => *self = Congestion::with_window(algorithm, mss, window),
+        }
+    }
+
     /// Another algorithm takes over, with the window and threshold as they are; as on Linux.
     pub fn change(&mut self, to: Algorithm, mss: u32) {
         let (cwnd, threshold) = (self.window(), self.slow_start_threshold());
@@ -189,7 +196,7 @@ impl Clone for Congestion {
         match self {
             Congestion::Reno(c) => Congestion::Reno(c.clone()),
             Congestion::Cubic(c) => Congestion::Cubic(c.clone()),
-            Congestion::Custom(c) => Congestion::Reno(Reno::new(c.window(), c.window())),
+            Congestion::Custom(c) => Congestion::Reno(Reno::new(c.mss(), c.window())),
         }
     }
 }
@@ -343,6 +350,8 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
+    use alloc::boxed::Box;
+
     use super::*;
 
     #[test]
@@ -362,7 +371,7 @@ mod tests {
         assert_eq!((c.name(), c.window(), c.slow_start_threshold()), ("cubic", 14_600, u32::MAX));
         let r = Congestion::with_window(Algorithm::Reno, 1_460, 0);
         assert_eq!((r.name(), r.window()), ("reno", 1_460));
-        let own = Congestion::Custom(Box::new(Reno::new(1_000, 3_000)));
+        let own = Congestion::Custom(Custom::new(Box::new(Reno::new(1_000, 3_000)), 1_000));
         assert_eq!(own.window(), 3_000);
     }
 

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use super::{Connection, Events, Owed, Phase, Teardown, Verdict};
 use crate::config::TcpConfig;
-use crate::congestion::Congestion;
+use crate::congestion::initial_window;
 use crate::error::{DropReason, End};
 use crate::send::SendSpace;
 use crate::wire::{Flags, Options, Segment};
@@ -209,7 +209,7 @@ impl Connection {
     /// begins at 3 s, until the first measurement (RFC 6298 5.7).
     fn begin_slowly(&mut self) {
         let mss = self.mss();
-        self.congestion = Congestion::with_window(self.algorithm(), mss, mss);
+        self.congestion.begin(self.algorithm(), mss, mss);
         self.recovery.rto_mut().on_syn_timed_out();
     }
 
@@ -243,7 +243,7 @@ impl Connection {
         self.negotiated = Negotiated { sack, timestamps, window_scaling: scaling };
         let mss = self.mss();
         // RFC 6928 2: the initial window follows from the negotiated MSS.
-        self.congestion = Congestion::new(self.algorithm(), mss);
+        self.congestion.begin(self.algorithm(), mss, initial_window(mss));
         self.rcv.segment_size = mss;
         self.begin_path_mtu();
     }

@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use super::{Connection, Phase, Timer};
 use crate::Instant;
 use crate::config::{Algorithm, SocketOptions, buffer_limit};
+use crate::congestion::{Congestion, Controller, Custom};
 
 impl Connection {
     /// The options as they are.
@@ -77,6 +78,54 @@ impl Connection {
             self.uncorked = false;
         }
         self.after_buffer_change(&was);
+    }
+
+    /// Lets a congestion controller of the caller's own decide how much may be in flight. It hears of the segment
+    /// size now, and of everything that follows; its window counts as at least one segment. Choosing a
+    /// built-in algorithm afterwards ([`SocketOptions::congestion`]) takes over its window and threshold.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// use tcp_core::congestion::{Ack, Controller};
+    ///
+    /// /// Four segments, whatever happens.
+    /// #[derive(Debug)]
+    /// struct Four {
+    ///     mss: u32,
+    /// }
+    ///
+    /// impl Controller for Four {
+    ///     fn on_ack(&mut self, _ack: &Ack) {}
+    ///     fn on_loss(&mut self, _now: Instant, _in_flight: u32) {}
+    ///     fn on_timeout(&mut self, _now: Instant, _in_flight: u32, _repeated: bool) {}
+    ///     fn on_recovered(&mut self, _now: Instant) {}
+    ///     fn on_idle_restart(&mut self, _now: Instant) {}
+    ///     fn set_mss(&mut self, mss: u32) {
+    ///         self.mss = mss;
+    ///     }
+    ///     fn window(&self) -> u32 {
+    ///         4 * self.mss
+    ///     }
+    ///     fn slow_start_threshold(&self) -> u32 {
+    ///         u32::MAX
+    ///     }
+    ///     fn name(&self) -> &'static str {
+    ///         "four"
+    ///     }
+    /// }
+    ///
+    /// client.set_controller(now, Box::new(Four { mss: 0 }));
+    /// client.write(now, &[7; 100_000]).unwrap();
+    /// assert_eq!(drain(&mut client, now).len(), 4);
+    /// assert_eq!(client.info().congestion, "four");
+    ///
+    /// client.set_options(now, |o| o.congestion = Some(Algorithm::Reno));
+    /// assert_eq!(client.info().congestion_window, 4 * 1448);
+    /// ```
+    pub fn set_controller(&mut self, now: Instant, controller: Box<dyn Controller>) {
+        // A built-in one that is chosen later is then a change.
+        self.set_options(now, |o| o.congestion = None);
+        self.congestion = Congestion::Custom(Custom::new(controller, self.mss()));
     }
 
     /// A larger buffer lets a writer or the peer go on that found the smaller one full.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tcp_core::Instant;
+use tcp_core::congestion::Controller;
 use tcp_core::connection::{Connection, Info, State};
 use tcp_core::listen::PeerSyn;
 
@@ -133,6 +134,27 @@ impl ConnCell {
         self.call(|i| {
             i.conn.set_options(now, change);
             self.min_hop_limit.store(i.conn.options().min_hop_limit, Ordering::Relaxed);
+            ((), Then::Service)
+        });
+    }
+
+    /// Lets a congestion controller of the application's own decide how much may be in flight; see
+    /// [`Connection::set_controller`].
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/established.rs")]
+    /// use tcp_core::config::Algorithm;
+    /// use tcp_core::congestion::Congestion;
+    ///
+    /// // A built-in one here, that begins with 200,000 octets.
+    /// let small = Congestion::with_window(Algorithm::Reno, 1460, 200_000);
+    /// client.set_controller(now, Box::new(small));
+    /// assert_eq!((client.info().congestion, client.info().congestion_window), ("reno", 200_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_controller(&self, now: Instant, controller: Box<dyn Controller>) {
+        self.call(|i| {
+            i.conn.set_controller(now, controller);
             ((), Then::Service)
         });
     }

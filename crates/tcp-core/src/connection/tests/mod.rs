@@ -5,6 +5,7 @@ mod acceptability;
 mod acks;
 mod buffers;
 mod closing;
+mod controller;
 mod ends;
 mod half_open;
 mod harness;

@@ -2,8 +2,13 @@
 //! RFC 6675 3 and 4: one record a transmission, in sequence order. When to act on a loss is the
 //! matter of [`Recovery`](super::Recovery); no congestion window is known here.
 
+mod memory;
+mod record;
+
 use alloc::collections::VecDeque;
 
+pub(super) use self::record::Delivery;
+use self::record::{Fate, Record};
 use crate::wire::SackBlock;
 use crate::{Instant, SeqNum};
 
@@ -13,91 +18,6 @@ pub(super) const MAX_RECORDS: usize = 16_384;
 
 /// [`Scoreboard::next_lost`] stops joining records at this length; no packet is longer.
 const LONGEST_RANGE: u32 = 65_535;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Fate {
-    InFlight,
-    Sacked,
-    /// Taken as lost and not sent again since.
-    Lost,
-}
-
-/// One range of octets that share a history. A record may be a super-segment; edges of SACK
-/// blocks, of partial ACKs and of retransmissions cut it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record {
-    /// The last transmission.
-    pub(super) sent_at: Instant,
-    pub(super) start: SeqNum,
-    pub(super) end: SeqNum,
-    /// Octets delivered when it was last sent, modulo 2^32.
-    pub(super) delivered_then: u32,
-    /// Saturating.
-    pub(super) transmissions: u8,
-    pub(super) fate: Fate,
-    /// Already counted as delivered; outlives a SACK mark that a timeout wiped.
-    pub(super) delivered: bool,
-}
-
-const _: () = assert!(size_of::<Record>() <= 24);
-
-impl Record {
-    fn len(&self) -> u32 {
-        self.end.distance_from(self.start)
-    }
-
-    fn retransmitted(&self) -> bool {
-        self.transmissions > 1
-    }
-
-    /// In flight for the first time, so that loss can be inferred from later deliveries. A lost
-    /// retransmission shows only by the timer.
-    fn can_be_inferred_lost(&self) -> bool {
-        self.fate == Fate::InFlight && !self.retransmitted()
-    }
-
-    /// Nothing but the range differs from `next`, which follows directly.
-    fn joins(&self, next: &Record) -> bool {
-        Record { start: next.start, end: next.end, ..*self } == *next
-    }
-}
-
-/// What one ACK told about the octets sent.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Delivery {
-    /// Octets acknowledged cumulatively.
-    pub(super) acked: u32,
-    /// Octets newly marked as SACKed.
-    pub(super) sacked: u32,
-    /// Octets reported in either way for the first time.
-    pub(super) delivered: u32,
-    /// The cumulative part covered something sent more than once: when the earliest of it was last
-    /// sent.
-    pub(super) retransmission_acked: Option<Instant>,
-    /// When the newest octet was sent that may serve as RTT sample.
-    pub(super) sample: Option<Instant>,
-    /// The newest of what was delivered: when it was sent, and what had been delivered by then.
-    pub(super) newest: Option<(Instant, u32)>,
-    /// Something arrived that was sent once, after something sent later.
-    pub(super) reordered: bool,
-    /// The end of the topmost SACKed record before this ACK.
-    top: Option<SeqNum>,
-}
-
-impl Delivery {
-    fn note(&mut self, record: &Record) {
-        if record.delivered {
-            return;
-        }
-        self.delivered += record.len();
-        self.newest = self.newest.max(Some((record.sent_at, record.delivered_then)));
-        self.reordered |= !record.retransmitted() && self.top.is_some_and(|t| record.end.before(t));
-        // MUST-18, RFC 6298 3 (Karn): what was sent twice measures nothing.
-        if !record.retransmitted() {
-            self.sample = self.sample.max(Some(record.sent_at));
-        }
-    }
-}
 
 /// The octets from SND.UNA to the highest sent, without gap, in order.
 #[derive(Clone, Debug, Default)]
@@ -427,46 +347,6 @@ impl Scoreboard {
         Some((self.first_lost, len))
     }
 
-    /// Octets of memory held.
-    #[inline]
-    pub(super) fn memory(&self) -> usize {
-        self.records.capacity() * size_of::<Record>()
-    }
-
-    pub(super) fn set_record_limit(&mut self, limit: Option<usize>) {
-        self.withheld = limit.map_or(0, |n| MAX_RECORDS.saturating_sub(n)) as u16;
-    }
-
-    fn most_records(&self) -> usize {
-        let most = MAX_RECORDS - usize::from(self.withheld);
-        if self.confined { most.min(self.records.capacity()) } else { most }
-    }
-
-    /// Octets by which the table grows if it is to hold `more` records.
-    #[inline]
-    pub(super) fn growth(&self, more: usize) -> usize {
-        let (len, now) = (self.records.len(), self.records.capacity());
-        if len + more <= now { 0 } else { (self.next_capacity(more) - now) * size_of::<Record>() }
-    }
-
-    fn next_capacity(&self, more: usize) -> usize {
-        (self.records.capacity() * 2).max(self.records.len() + more).max(4)
-    }
-
-    /// Makes room for `more` records. The table doesn't grow but here, if every change of it is
-    /// preceded by this or by [`confine`](Self::confine).
-    pub(super) fn reserve(&mut self, more: usize) {
-        self.confined = false;
-        if self.growth(more) > 0 {
-            self.records.reserve_exact(self.next_capacity(more) - self.records.len());
-        }
-    }
-
-    /// There is no memory for more: what doesn't fit is noted more coarsely.
-    pub(super) fn confine(&mut self) {
-        self.confined = true;
-    }
-
     /// Gives back the memory that a burst has left, for a connection that went idle.
     #[cfg(feature = "explore")]
     pub(super) fn canonical<H: core::hash::Hasher>(&self, now: Option<Instant>, h: &mut H) {
@@ -481,10 +361,6 @@ impl Scoreboard {
         }
         (records.len(), (self.sacked > 0).then_some(highest_sacked)).hash(h);
         (!records.is_empty()).then_some(evaluated).hash(h);
-    }
-
-    pub(super) fn release_memory(&mut self) {
-        self.records.shrink_to_fit();
     }
 
     /// The record that holds `seq`; the number of records if `seq` is beyond all.

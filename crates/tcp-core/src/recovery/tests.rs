@@ -6,6 +6,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::wire::SackBlock;
 
 const MSS: u32 = 1_000;
 const RTT: Duration = Duration::from_millis(100);

@@ -141,7 +141,8 @@ pub struct TcpConfig {
     pub delayed_ack: Duration,
     /// First retransmission time-out (RFC 6298 2.1). Linux: 1 s.
     pub rto_initial: Duration,
-    /// Least retransmission time-out. RFC 6298 2.4 says 1 s; Linux and this default: 200 ms.
+    /// What a retransmission time-out is at least above the smoothed round trip. RFC 6298 2.4 says
+    /// 1 s for both together; Linux and this default: 200 ms.
     pub rto_min: Duration,
     /// Largest retransmission time-out (RFC 6298 2.5). Linux: 120 s.
     pub rto_max: Duration,

@@ -45,7 +45,7 @@ impl TcpListener {
         TcpListener { net, id, cell }
     }
 
-    /// Listens on `addr` of the ambient stack, with a backlog of 128.
+    /// Listens on `addr` of the ambient stack ([`Net::current`]), with a backlog of 128.
     ///
     /// ```
     /// # use tcp_async::*;
@@ -53,13 +53,17 @@ impl TcpListener {
     /// # async fn main() -> std::io::Result<()> {
     /// let listener = TcpListener::bind("127.0.0.1:0").await?;
     /// assert_ne!(listener.local_addr()?.port(), 0);
+    ///
+    /// // Nobody has built a stack: the loopback network of the process has loopback addresses only.
+    /// let e = TcpListener::bind("192.0.2.1:0").await.unwrap_err();
+    /// assert_eq!(e.kind(), std::io::ErrorKind::AddrNotAvailable);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is not the stack's;
-    /// `Other` without an ambient stack (see [`Net::enter`]).
+    /// As [`Net::current`]; `AddrInUse` if the port is taken, `AddrNotAvailable` if the address is
+    /// not the stack's, as all but loopback addresses on the process's loopback network.
     pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
         Net::current()?.listen(addr).await
     }

@@ -661,17 +661,28 @@ impl TcpStream {
 
     /// Drops packets that arrive with a smaller TTL or hop limit (`IP_MINTTL`,
     /// `IPV6_MINHOPCOUNT`). With 255 at both ends, and [`set_ttl(255)`](Self::set_ttl), only
-    /// neighbours on the link can speak to this connection (RFC 5082).
+    /// neighbours on the link can speak to this connection (RFC 5082). What the stack sends to
+    /// itself is no exception, as on Linux.
     ///
     /// ```
+    /// # use std::time::Duration;
     /// # use tcp_async::*;
-    /// # #[tokio::main(flavor = "current_thread")]
+    /// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> std::io::Result<()> {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let net = Net::builder().address("10.0.0.1/24").loopback()?;
+    /// # let listener = net.listen("10.0.0.1:179").await?;
+    /// # let mut stream = net.connect("10.0.0.1:179").await?;
     /// # let (mut peer, _) = listener.accept().await?;
     /// stream.set_min_ttl(255);
-    /// assert_eq!(stream.min_ttl(), 255);
+    /// peer.write_all(b"hello").await?; // with the usual TTL of 64
+    /// let mut buf = [0; 5];
+    /// let read = stream.read_exact(&mut buf);
+    /// assert!(tokio::time::timeout(Duration::from_millis(100), read).await.is_err());
+    ///
+    /// peer.set_ttl(255)?;
+    /// stream.read_exact(&mut buf).await?; // the text is sent again
+    /// assert_eq!(&buf, b"hello");
     /// # Ok(())
     /// # }
     /// ```

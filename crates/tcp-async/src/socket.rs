@@ -50,7 +50,7 @@ struct Inner {
 }
 
 impl TcpSocket {
-    /// A socket for IPv4 on the ambient stack.
+    /// A socket for IPv4 on the ambient stack ([`Net::current`]).
     ///
     /// ```
     /// # use tcp_async::*;
@@ -58,17 +58,21 @@ impl TcpSocket {
     /// # async fn main() -> std::io::Result<()> {
     /// let socket = TcpSocket::new_v4()?;
     /// assert!(socket.local_addr()?.is_ipv4());
+    /// // Nobody has built a stack: it is of the loopback network of the process.
+    /// let e = socket.bind("192.0.2.1:0".parse().expect("an address")).unwrap_err();
+    /// assert_eq!(e.kind(), std::io::ErrorKind::AddrNotAvailable);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// Without an ambient stack (see [`Net::enter`]).
+    /// As [`Net::current`]; without a stack of its own, the program gets one on the process's
+    /// loopback network.
     pub fn new_v4() -> io::Result<TcpSocket> {
         Ok(TcpSocket::on(&Net::current()?, true))
     }
 
-    /// A socket for IPv6 on the ambient stack.
+    /// A socket for IPv6 on the ambient stack ([`Net::current`]).
     ///
     /// ```
     /// # use tcp_async::*;
@@ -76,12 +80,16 @@ impl TcpSocket {
     /// # async fn main() -> std::io::Result<()> {
     /// let socket = TcpSocket::new_v6()?;
     /// assert!(socket.local_addr()?.is_ipv6());
+    /// // Nobody has built a stack: the loopback network of the process has no way out.
+    /// let e = socket.connect("[2001:db8::1]:80".parse().expect("an address")).await.unwrap_err();
+    /// assert_eq!(e.kind(), std::io::ErrorKind::NetworkUnreachable);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// Without an ambient stack (see [`Net::enter`]).
+    /// As [`Net::current`]; without a stack of its own, the program gets one on the process's
+    /// loopback network.
     pub fn new_v6() -> io::Result<TcpSocket> {
         Ok(TcpSocket::on(&Net::current()?, false))
     }

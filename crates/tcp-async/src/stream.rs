@@ -59,7 +59,7 @@ impl TcpStream {
         TcpStream { net, cell }
     }
 
-    /// Connects to `addr` over the ambient stack.
+    /// Connects to `addr` over the ambient stack ([`Net::current`]).
     ///
     /// ```
     /// # use tcp_async::*;
@@ -68,12 +68,17 @@ impl TcpStream {
     /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
     /// let stream = TcpStream::connect(listener.local_addr()?).await?;
     /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    ///
+    /// // Nobody has built a stack: the loopback network of the process has no way out.
+    /// let e = TcpStream::connect("192.0.2.1:80").await.unwrap_err();
+    /// assert_eq!(e.kind(), std::io::ErrorKind::NetworkUnreachable);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// As [`Net::connect`]; `Other` without an ambient stack (see [`Net::enter`]).
+    /// As [`Net::current`] and [`Net::connect`]. The process's loopback network, which is meant if
+    /// no stack was entered or installed, says `NetworkUnreachable` to all but loopback addresses.
     ///
     /// # Cancel safety
     /// Dropping the future aborts the attempt.

@@ -1,7 +1,7 @@
 # // Hidden set-up of examples: `client` and `server` are established, 20 ms apart, and it is `now`.
 # use std::sync::Arc;
-# use std::time::Duration;
-# use tcp_core::buffer::Payload;
+# use std::time::*;
+# use tcp_core::buffer::*;
 # use tcp_core::config::*;
 # use tcp_core::connection::*;
 # use tcp_core::error::*;
@@ -69,7 +69,7 @@
 # }
 #
 # /// Two ends after a handshake over 10 ms one way, which began at zero and is over at 30 ms.
-# fn pair(config: TcpConfig) -> (Connection, Connection) {
+# fn established(config: TcpConfig) -> (Connection, Connection) {
 #     let config = Arc::new(config);
 #     let mut now = Instant::ZERO;
 #     let mut client = Connection::connect(now, CALLER, config.clone());
@@ -89,5 +89,5 @@
 #     (client, server)
 # }
 #
-# let (mut client, mut server) = pair(TcpConfig::default());
+# let (mut client, mut server) = established(TcpConfig::default());
 # let mut now = Instant::from_millis(30);

@@ -77,13 +77,11 @@ impl core::error::Error for UnknownAlgorithm {}
 ///
 /// ```
 /// use tcp_core::config::{BufferLimits, TcpConfig};
-/// # use tcp_core::Instant;
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
+#[doc = include_str!("../doc/established.rs")]
 ///
 /// let send_buffer = BufferLimits { initial: 32 << 10, max: 1 << 20 };
 /// let config = TcpConfig { send_buffer, ..TcpConfig::default() };
-/// let (mut client, _server) = established(now, config);
+/// let (mut client, _server) = established(config);
 /// // The peer has acknowledged nothing yet that would let the buffer grow.
 /// assert_eq!(client.write(now, &[0; 100 << 10])?, 32 << 10);
 /// # Ok::<(), tcp_core::error::UserError>(())
@@ -101,9 +99,7 @@ pub struct BufferLimits {
 /// ```
 /// use core::time::Duration;
 /// use tcp_core::config::{BufferLimits, TcpConfig};
-/// # use tcp_core::Instant;
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
+#[doc = include_str!("../doc/established.rs")]
 ///
 /// let config = TcpConfig {
 ///     timestamps: false,
@@ -113,11 +109,13 @@ pub struct BufferLimits {
 /// };
 /// // 1 MiB in a field of 16 bits: 32,768 times 2^5.
 /// assert_eq!(config.window_scale(), 5);
-/// let (client, _server) = established(now, config);
+/// let (client, _server) = established(config);
 /// let info = client.info();
 /// assert_eq!((info.negotiated.timestamps, info.receive_scale), (false, 5));
 /// // Without timestamps there is room for 1460 octets in a packet of 1500.
-/// assert_eq!((info.send_mss, info.rto), (1460, Duration::from_millis(300)));
+/// assert_eq!(info.send_mss, 1460);
+/// // The round trip took 20 ms.
+/// assert_eq!(info.rto, Duration::from_millis(20 + 300));
 /// ```
 #[derive(Clone, Debug)]
 pub struct TcpConfig {
@@ -143,7 +141,8 @@ pub struct TcpConfig {
     pub delayed_ack: Duration,
     /// First retransmission time-out (RFC 6298 2.1). Linux: 1 s.
     pub rto_initial: Duration,
-    /// Least retransmission time-out. RFC 6298 2.4 says 1 s; Linux and this default: 200 ms.
+    /// What a retransmission time-out is at least above the smoothed round trip. RFC 6298 2.4 says
+    /// 1 s for both together; Linux and this default: 200 ms.
     pub rto_min: Duration,
     /// Largest retransmission time-out (RFC 6298 2.5). Linux: 120 s.
     pub rto_max: Duration,

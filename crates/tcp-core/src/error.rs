@@ -7,14 +7,11 @@ use core::fmt;
 ///
 /// ```
 /// use tcp_core::error::End;
-/// # use tcp_core::{Instant, config::TcpConfig};
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, mut server) = established(now, TcpConfig::default());
+#[doc = include_str!("../doc/established.rs")]
 ///
 /// server.abort();
-/// // All that the server has to send reaches the client.
-/// deliver(now, &mut server, &mut client);
+/// // All that either has to send reaches the other.
+/// exchange(now, &mut client, &mut server);
 /// assert_eq!((server.end(), client.end()), (Some(End::Aborted), Some(End::Reset)));
 /// assert_eq!(End::Reset.to_string(), "connection reset by peer");
 /// ```
@@ -39,11 +36,7 @@ pub enum End {
 ///
 /// ```
 /// use tcp_core::error::{IcmpError, Unreachable};
-/// # use tcp_core::{Instant, config::TcpConfig};
-/// # use tcp_core::{buffer::Payload, connection::Limits};
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, _server) = established(now, TcpConfig::default());
+#[doc = include_str!("../doc/established.rs")]
 ///
 /// client.write(now, b"hello")?;
 /// let packet = client.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap();
@@ -85,11 +78,7 @@ impl Unreachable {
 /// ```
 /// use tcp_core::connection::IcmpVerdict;
 /// use tcp_core::error::IcmpError;
-/// # use tcp_core::{Instant, config::TcpConfig};
-/// # use tcp_core::{buffer::Payload, connection::Limits};
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, _server) = established(now, TcpConfig::default());
+#[doc = include_str!("../doc/established.rs")]
 ///
 /// client.write(now, &[0; 1448])?;
 /// let packet = client.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap();
@@ -114,10 +103,7 @@ pub enum IcmpError {
 ///
 /// ```
 /// use tcp_core::error::{End, UserError};
-/// # use tcp_core::{Instant, config::TcpConfig};
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, mut server) = established(now, TcpConfig::default());
+#[doc = include_str!("../doc/established.rs")]
 ///
 /// let mut text = [0; 100];
 /// assert_eq!(client.read(now, &mut text), Err(UserError::WouldBlock));
@@ -125,7 +111,7 @@ pub enum IcmpError {
 /// assert_eq!(client.write(now, b"more"), Err(UserError::BrokenPipe));
 ///
 /// server.abort();
-/// deliver(now, &mut server, &mut client);
+/// exchange(now, &mut client, &mut server);
 /// let failed = client.read(now, &mut text).unwrap_err();
 /// assert_eq!(failed, UserError::Ended(End::Reset));
 /// assert_eq!(failed.to_string(), "connection reset by peer");
@@ -176,14 +162,10 @@ crate::labels! {
     /// ```
     /// use tcp_core::connection::Verdict;
     /// use tcp_core::error::DropReason;
-    /// # use tcp_core::{Instant, SeqNum, config::TcpConfig};
-    /// # use tcp_core::wire::{Flags, Segment};
-    #[doc = include_str!("../doc/pair.rs")]
-    /// # let now = Instant::from_millis(1);
-    /// # let (mut client, _server) = established(now, TcpConfig::default());
+    #[doc = include_str!("../doc/established.rs")]
     ///
     /// // A reset from somebody who guesses the sequence number, and misses it.
-    /// let forged = Segment { flags: Flags::RST, seq: SeqNum(1000), ..Segment::default() };
+    /// let forged = Segment { flags: Flags::RST, seq: SeqNum(6000), ..Segment::default() };
     /// let Verdict::Dropped(reason) = client.on_segment(now, &forged, 0) else { panic!() };
     /// assert_eq!(reason, DropReason::ResetNotExact);
     ///

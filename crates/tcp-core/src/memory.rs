@@ -72,10 +72,7 @@ impl Default for MemoryLimits {
 ///
 /// ```
 /// use tcp_core::memory::{Level, Memory, MemoryLimits};
-/// # use tcp_core::{Instant, config::TcpConfig};
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, _server) = established(now, TcpConfig::default());
+#[doc = include_str!("../doc/established.rs")]
 ///
 /// let memory = Memory::new(MemoryLimits { low: 8 << 10, pressure: 16 << 10, high: 1 << 20 });
 /// client.join_memory(&memory);
@@ -100,10 +97,7 @@ pub enum Level {
 ///
 /// ```
 /// use tcp_core::memory::{Memory, MemoryLimits};
-/// # use tcp_core::{Instant, config::TcpConfig};
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, _server) = established(now, TcpConfig::default());
+#[doc = include_str!("../doc/established.rs")]
 ///
 /// // No buffer grows beyond seven eighths of the budget: 56 KiB.
 /// let memory = Memory::new(MemoryLimits::at_most(64 << 10));
@@ -119,7 +113,7 @@ pub enum Level {
 pub struct MemoryInfo {
     /// Octets held by the buffers of all connections: whole allocations.
     pub charged: usize,
-    /// Connections that hold them.
+    /// Connections whose buffers are charged to the account, those among them that hold nothing yet.
     pub holders: usize,
     /// How short memory is.
     pub level: Level,
@@ -139,10 +133,7 @@ pub struct MemoryInfo {
 ///
 /// ```
 /// use tcp_core::memory::{Level, Memory, MemoryLimits};
-/// # use tcp_core::{Instant, config::TcpConfig};
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, mut server) = established(now, TcpConfig::default());
+#[doc = include_str!("../doc/established.rs")]
 ///
 /// let memory = Memory::new(MemoryLimits::at_most(16 << 20));
 /// client.join_memory(&memory);

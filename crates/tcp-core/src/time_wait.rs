@@ -14,15 +14,13 @@ use crate::{Instant, SeqNum, Tuple};
 /// use core::time::Duration;
 /// use tcp_core::connection::State;
 /// use tcp_core::time_wait::TimeWaitVerdict;
-/// # use tcp_core::{Instant, buffer::Payload, config::TcpConfig, connection::Limits};
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
+#[doc = include_str!("../doc/established.rs")]
 /// # let config = TcpConfig::default();
-/// # let (mut client, mut server) = established(now, config.clone());
+/// # let (mut client, mut server) = established(config.clone());
 ///
 /// client.close_write()?;
 /// // All that the client has to send reaches the server.
-/// deliver(now, &mut client, &mut server);
+/// deliver(&mut server, now, &drain(&mut client, now));
 /// server.close_write()?;
 /// let fin = server.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap().segment;
 /// client.on_segment(now, &fin, 0);
@@ -66,15 +64,13 @@ pub struct TimeWait {
 /// ```
 /// use tcp_core::time_wait::TimeWaitVerdict;
 /// use tcp_core::wire::{Flags, Segment};
-/// # use tcp_core::{Instant, config::TcpConfig};
-#[doc = include_str!("../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
+#[doc = include_str!("../doc/established.rs")]
 /// # let config = TcpConfig { timestamps: false, ..TcpConfig::default() };
-/// # let (mut client, mut server) = established(now, config.clone());
+/// # let (mut client, mut server) = established(config.clone());
 /// # client.close_write()?;
-/// # deliver(now, &mut client, &mut server);
+/// # deliver(&mut server, now, &drain(&mut client, now));
 /// # server.close_write()?;
-/// # deliver(now, &mut server, &mut client);
+/// # deliver(&mut client, now, &drain(&mut server, now));
 /// # let mut record = client.hand_over_time_wait(now).unwrap();
 ///
 /// let last = record.ack(now).ack;

@@ -164,7 +164,8 @@ impl TcpSocket {
     }
 
     /// Drops packets that arrive with a smaller TTL or hop limit, SYNs to a listener included
-    /// (`IP_MINTTL`; RFC 5082). What the stack sends to itself is not checked.
+    /// (`IP_MINTTL`, `IPV6_MINHOPCOUNT`; RFC 5082). What the stack sends to itself is no exception,
+    /// as on Linux: there, too, both ends [`set_ttl(255)`](Self::set_ttl).
     ///
     /// ```
     /// # use std::time::Duration;

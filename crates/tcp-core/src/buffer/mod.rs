@@ -23,10 +23,7 @@ use smallvec::SmallVec;
 /// ```
 /// use tcp_core::buffer::Payload;
 /// use tcp_core::connection::Limits;
-/// # use tcp_core::{Instant, config::TcpConfig};
-#[doc = include_str!("../../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, _server) = established(now, TcpConfig::default());
+#[doc = include_str!("../../doc/established.rs")]
 ///
 /// client.write(now, b"hello")?;
 /// let mut text = Payload::new();

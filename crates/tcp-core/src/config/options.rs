@@ -10,10 +10,7 @@ use super::Algorithm;
 ///
 /// ```
 /// use tcp_core::connection::Limits;
-/// # use tcp_core::{Instant, buffer::Payload, config::TcpConfig};
-#[doc = include_str!("../../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, _server) = established(now, TcpConfig::default());
+#[doc = include_str!("../../doc/established.rs")]
 ///
 /// // Two short messages: Nagle's algorithm keeps the second until the first is acknowledged.
 /// client.write(now, b"first")?;
@@ -118,26 +115,23 @@ impl Default for SocketOptions {
 /// use tcp_core::config::Keepalive;
 /// use tcp_core::connection::Timer;
 /// use tcp_core::error::End;
-/// # use tcp_core::{Instant, config::TcpConfig};
-#[doc = include_str!("../../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, _server) = established(now, TcpConfig::default());
+#[doc = include_str!("../../doc/established.rs")]
 ///
 /// client.set_options(now, |o| {
 ///     let (idle, interval) = (Duration::from_secs(60), Duration::from_secs(10));
 ///     o.keepalive = Keepalive { idle, interval, count: 3 };
 ///     o.keepalive_on = true;
 /// });
+/// let heard = Instant::from_millis(20); // when the SYN-ACK came
 /// let mut fired = Vec::new();
 /// while client.end().is_none() {
 ///     let deadline = client.poll_timeout().unwrap();
 ///     if deadline.timer == Timer::Keepalive {
-///         fired.push(deadline.at.since(now).as_secs());
+///         fired.push(deadline.at.since(heard).as_secs());
 ///     }
 ///     client.on_timeout(deadline.at);
 ///     // Nobody is there to answer.
-/// #     let limits = tcp_core::connection::Limits::default();
-/// #     while client.poll_transmit(deadline.at, &limits, &mut Default::default()).is_some() {}
+/// #     drain(&mut client, deadline.at);
 /// }
 /// // Three probes, and the end when the third has gone unanswered.
 /// assert_eq!((fired, client.end()), (vec![60, 70, 80, 90], Some(End::TimedOut)));
@@ -168,10 +162,7 @@ impl Default for Keepalive {
 /// use tcp_core::config::Linger;
 /// use tcp_core::connection::State;
 /// use tcp_core::error::End;
-/// # use tcp_core::{Instant, config::TcpConfig};
-#[doc = include_str!("../../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, mut server) = established(now, TcpConfig::default());
+#[doc = include_str!("../../doc/established.rs")]
 ///
 /// assert_eq!(client.options().linger, Linger::Background);
 /// client.write(now, b"never mind")?;
@@ -179,7 +170,7 @@ impl Default for Keepalive {
 /// client.close(now);
 /// assert_eq!((client.state(), client.end()), (State::Closed, Some(End::Aborted)));
 /// // All that the client still has to send is a reset.
-/// deliver(now, &mut client, &mut server);
+/// exchange(now, &mut client, &mut server);
 /// assert_eq!(server.end(), Some(End::Reset));
 /// # Ok::<(), tcp_core::error::UserError>(())
 /// ```
@@ -199,16 +190,12 @@ pub enum Linger {
 /// use core::time::Duration;
 /// use tcp_core::config::Linger2;
 /// use tcp_core::connection::{State, Timer};
-/// # use tcp_core::{Instant, config::TcpConfig};
-#[doc = include_str!("../../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, mut server) = established(now, TcpConfig::default());
+#[doc = include_str!("../../doc/established.rs")]
 ///
 /// client.set_options(now, |o| o.linger2 = Linger2::Seconds(5));
 /// client.close(now);
 /// // All that either has to send reaches the other.
-/// deliver(now, &mut client, &mut server);
-/// deliver(now, &mut server, &mut client);
+/// exchange(now, &mut client, &mut server);
 /// // Our FIN is acknowledged, and the peer does not close.
 /// assert_eq!(client.state(), State::FinWait2);
 /// let wait = client.deadlines().find(|d| d.timer == Timer::FinWait2).unwrap();

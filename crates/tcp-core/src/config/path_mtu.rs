@@ -7,13 +7,11 @@ use core::time::Duration;
 ///
 /// ```
 /// use tcp_core::config::{MtuProbing, PathMtuConfig, TcpConfig};
-/// # use tcp_core::Instant;
-#[doc = include_str!("../../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
+#[doc = include_str!("../../doc/established.rs")]
 ///
 /// let first_size = |probing| {
 ///     let path_mtu = PathMtuConfig { probing, ..PathMtuConfig::default() };
-///     let (client, _server) = established(now, TcpConfig { path_mtu, ..TcpConfig::default() });
+///     let (client, _server) = established(TcpConfig { path_mtu, ..TcpConfig::default() });
 ///     client.info().path_mtu
 /// };
 /// // All but `Always` trust the link, of 1500 octets here, until something speaks against it.
@@ -38,12 +36,10 @@ pub enum MtuProbing {
 /// ```
 /// use tcp_core::config::{PathMtuConfig, TcpConfig};
 /// use tcp_core::error::IcmpError;
-/// # use tcp_core::{Instant, buffer::Payload, connection::Limits};
-#[doc = include_str!("../../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
+#[doc = include_str!("../../doc/established.rs")]
 ///
 /// let path_mtu = PathMtuConfig { min_pmtu: 1000, ..PathMtuConfig::default() };
-/// let (mut client, _server) = established(now, TcpConfig { path_mtu, ..TcpConfig::default() });
+/// let (mut client, _server) = established(TcpConfig { path_mtu, ..TcpConfig::default() });
 /// client.write(now, &[0; 1448])?;
 /// let packet = client.poll_transmit(now, &Limits::default(), &mut Payload::new()).unwrap();
 /// // No ICMP message, true or forged, makes packets smaller than that.

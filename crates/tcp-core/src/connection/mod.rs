@@ -169,7 +169,7 @@ pub(crate) use timers::Timers;
 /// ```
 ///
 /// The examples of the methods use these two functions; `exchange`, which drains and delivers in both
-/// directions until nobody has anything to say; and `pair`, which makes two connected ends.
+/// directions until nobody has anything to say; and `established`, which makes two connected ends.
 #[cfg_attr(feature = "explore", derive(Clone))]
 #[derive(Debug)]
 pub struct Connection {

@@ -54,7 +54,7 @@ pub struct OpenParams {
 /// assert_eq!(client.info().negotiated, all);
 ///
 /// // One end without SACK is enough.
-/// let (client, server) = pair(TcpConfig { sack: false, ..TcpConfig::default() });
+/// let (client, server) = established(TcpConfig { sack: false, ..TcpConfig::default() });
 /// assert_eq!(server.info().negotiated, Negotiated { sack: false, ..all });
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]

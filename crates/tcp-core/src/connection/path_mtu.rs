@@ -23,7 +23,7 @@ use crate::{Instant, SeqNum};
 /// let known = client.path_mtu();
 /// assert_eq!(known, PathMtuInfo { mtu: 1300, fragmentable: false });
 ///
-/// let (mut next, _) = pair(TcpConfig::default());
+/// let (mut next, _) = established(TcpConfig::default());
 /// next.limit_path_mtu(known, now + Duration::from_secs(600));
 /// assert_eq!(next.info().send_mss, 1300 - 52);
 /// ```
@@ -45,7 +45,7 @@ impl Connection {
     /// // Without discovery, IPv4 packets go without DF.
     /// let mut config = TcpConfig::default();
     /// config.path_mtu.discovery = false;
-    /// let (client, _) = pair(config);
+    /// let (client, _) = established(config);
     /// assert!(client.path_mtu().fragmentable);
     /// ```
     pub fn path_mtu(&self) -> PathMtuInfo {

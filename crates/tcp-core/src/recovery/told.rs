@@ -121,10 +121,7 @@ pub(crate) enum Transition {
 ///
 /// ```
 /// use tcp_core::connection::RecoveryState;
-/// # use tcp_core::{Instant, buffer::Payload, config::TcpConfig, connection::Limits};
-#[doc = include_str!("../../doc/pair.rs")]
-/// # let now = Instant::from_millis(1);
-/// # let (mut client, mut server) = established(now, TcpConfig::default());
+#[doc = include_str!("../../doc/established.rs")]
 ///
 /// client.write(now, b"hello")?;
 /// // This packet gets lost.
@@ -136,9 +133,9 @@ pub(crate) enum Transition {
 /// assert_eq!(client.info().recovery, RecoveryState::Loss);
 ///
 /// // The second copy arrives; the answer to it ends the repair.
-/// deliver(now, &mut client, &mut server);
+/// deliver(&mut server, now, &drain(&mut client, now));
 /// server.write(now, b"hello to you")?;
-/// deliver(now, &mut server, &mut client);
+/// deliver(&mut client, now, &drain(&mut server, now));
 /// assert_eq!(client.info().recovery, RecoveryState::Open);
 /// # Ok::<(), tcp_core::error::UserError>(())
 /// ```

@@ -163,7 +163,7 @@ impl Stack {
             remote: Endpoint::new(p.src, seg.src_port),
         };
         let owner = self.owner(&tuple);
-        if !from.looped && p.hop_limit < self.least_hop_limit(owner, &tuple) {
+        if p.hop_limit < self.least_hop_limit(owner, &tuple) {
             return Err(PacketDrop::HopLimit);
         }
         let from = Carrier { piece: from.piece, packet, segment_len: p.payload.len() };
@@ -183,7 +183,8 @@ impl Stack {
         known.or_else(|| self.time_wait.find(tuple).map(Owner::TimeWait))
     }
 
-    /// RFC 5082 3: what a packet for this owner must have left (`IP_MINTTL`).
+    /// RFC 5082 3: what a packet for this owner must have left (`IP_MINTTL`), also if it is from
+    /// ourselves: so it is on Linux's loopback device.
     /// Records and what nobody owns are their listener's matter.
     fn least_hop_limit(&self, owner: Option<Owner>, tuple: &Tuple) -> u8 {
         let listener = match owner {

@@ -57,7 +57,7 @@ pub(crate) struct Probe {
 /// # let mut config = TcpConfig::default();
 /// # config.path_mtu.probing = MtuProbing::Always;
 /// # config.receive_buffer.initial = 1 << 20;
-/// # let (mut client, mut server) = pair(config);
+/// # let (mut client, mut server) = established(config);
 /// // With `MtuProbing::Always` a connection begins small, and looks for what the path carries.
 /// assert_eq!(client.path_mtu().mtu, 1024 + 40);
 /// client.write(now, &[7; 200_000]).unwrap();

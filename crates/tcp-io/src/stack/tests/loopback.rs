@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use tcp_core::config::SocketOptions;
 use tcp_core::connection::State;
-use tcp_core::error::End;
+use tcp_core::error::{End, UserError};
 
 use super::peer::*;
 use crate::cell::TakenError;
-use crate::stack::{ConnectOptions, PacketDrop};
+use crate::stack::{ConnectOptions, ListenOptions, PacketDrop};
 
 #[test]
 fn every_local_address_is_reached_inside() {
@@ -63,6 +64,34 @@ fn a_closed_local_port_refuses_at_once() {
     let c = rig.stack.connect(rig.now, at("127.0.0.1:81"), ConnectOptions::default()).unwrap();
     rig.silence();
     assert_eq!(rig.stack.take_error(c), Some(TakenError::Ended(End::Refused)));
+}
+
+// RFC 5082 3: as on Linux, whose loopback device is one like the others.
+#[test]
+fn what_comes_from_ourselves_is_dropped_if_its_hop_limit_is_too_small() {
+    for to in ["127.0.0.1:80", "[::1]:80", "10.0.0.1:80"] {
+        let mut rig = Rig::new();
+        let near = SocketOptions { hop_limit: 255, min_hop_limit: 255, ..Default::default() };
+        let options = ListenOptions { options: Some(near.clone()), ..Default::default() };
+        let l = rig.stack.listen(at(to), options).unwrap();
+        rig.stack.connect(rig.now, at(to), ConnectOptions::default()).unwrap();
+        rig.silence();
+        assert_eq!((rig.drops(PacketDrop::HopLimit), rig.records()), (1, (0, 1, 0)), "its SYN");
+
+        let own = ConnectOptions { local: None, options: Some(near) };
+        let a = rig.stack.connect(rig.now, at(to), own).unwrap();
+        rig.silence();
+        let b = rig.accept(l).unwrap();
+        rig.stack.write(rig.now, a, b"near").unwrap();
+        rig.silence();
+        assert_eq!((rig.read(b), rig.drops(PacketDrop::HopLimit)), (b"near".to_vec(), 1));
+
+        rig.stack.set_options(rig.now, a, |o| o.hop_limit = 254);
+        rig.stack.write(rig.now, a, b"far").unwrap();
+        rig.silence();
+        let read = rig.stack.read(rig.now, b, &mut [0; 10]);
+        assert_eq!((read, rig.drops(PacketDrop::HopLimit)), (Err(UserError::WouldBlock), 2));
+    }
 }
 
 #[test]

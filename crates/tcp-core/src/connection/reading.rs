@@ -291,6 +291,7 @@ impl Connection {
         self.rcv.pass_urgent();
         self.tune_receive_buffer(now);
         if self.rcv.buffer.readable() == 0 {
+            self.rcv.ack.on_all_read();
             self.release_ring(now);
         }
         self.offer_room();

@@ -33,7 +33,7 @@ impl Connection {
                 Timer::Probe => self.on_probe_timeout(),
                 Timer::DelayedAck => {
                     self.note(Happening::DelayedAck);
-                    self.rcv.ack.now();
+                    self.rcv.ack.on_delay_over();
                 }
                 Timer::Cork => self.uncorked = true,
                 Timer::Keepalive => self.on_keepalive_timeout(now),

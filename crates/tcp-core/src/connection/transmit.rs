@@ -225,6 +225,9 @@ impl Connection {
 
     fn commit(&mut self, now: Instant, plan: &Plan) {
         self.segments_out += plan.segments();
+        if plan.len > 0 && now.since(self.last_received) < self.config.delayed_ack {
+            self.rcv.ack.on_answer();
+        }
         self.note_ack_sent(plan);
         match plan.reason {
             SendReason::Ack | SendReason::ChallengeAck | SendReason::Urgent => {}

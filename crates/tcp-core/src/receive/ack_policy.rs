@@ -20,13 +20,16 @@ pub(crate) struct AckPolicy {
     due: Due,
     /// Octets that arrived in order since the last ACK was sent.
     unacked: u32,
+    /// The application answers what it reads: an ACK had better wait for the answer. Until it has
+    /// shown that, a read acknowledges (docs/decisions/0030). Linux: pingpong mode.
+    answering: bool,
     /// Last.ACK.sent of RFC 7323 4.3.
     last_sent: SeqNum,
 }
 
 impl AckPolicy {
     pub(crate) const fn new() -> AckPolicy {
-        AckPolicy { due: Due::No, unacked: 0, last_sent: SeqNum(0) }
+        AckPolicy { due: Due::No, unacked: 0, answering: false, last_sent: SeqNum(0) }
     }
 
     pub(crate) const fn due(&self) -> Due {
@@ -50,6 +53,24 @@ impl AckPolicy {
     /// Something must be acknowledged at once: a FIN, a gap, a duplicate, a window update
     /// (MAY-13, RFC 5681 4.2).
     pub(crate) fn now(&mut self) {
+        self.due = Due::Now;
+    }
+
+    /// The application has read everything that has come.
+    pub(crate) fn on_all_read(&mut self) {
+        if self.due == Due::Delayed && !self.answering {
+            self.due = Due::Now;
+        }
+    }
+
+    /// Text was sent within the delay after the last segment of the peer.
+    pub(crate) fn on_answer(&mut self) {
+        self.answering = true;
+    }
+
+    /// The delay is over, and no answer has come.
+    pub(crate) fn on_delay_over(&mut self) {
+        self.answering = false;
         self.due = Due::Now;
     }
 
@@ -78,5 +99,26 @@ mod tests {
         assert_eq!((p.due(), p.last_sent()), (Due::No, SeqNum(3000)));
         p.on_text(1, 1000, true);
         assert_eq!(p.due(), Due::Now);
+    }
+
+    #[test]
+    fn a_read_acknowledges_unless_answers_follow() {
+        let mut p = AckPolicy::new();
+        p.on_all_read();
+        assert_eq!(p.due(), Due::No, "nothing to acknowledge");
+        p.on_text(1, 1000, false);
+        p.on_all_read();
+        assert_eq!(p.due(), Due::Now);
+        p.on_sent(SeqNum(1));
+        p.on_answer();
+        p.on_text(1, 1000, false);
+        p.on_all_read();
+        assert_eq!(p.due(), Due::Delayed);
+        p.on_delay_over();
+        assert_eq!(p.due(), Due::Now);
+        p.on_sent(SeqNum(2));
+        p.on_text(1, 1000, false);
+        p.on_all_read();
+        assert_eq!(p.due(), Due::Now, "the answer did not come");
     }
 }

@@ -35,6 +35,51 @@ fn the_delay_counts_from_the_first_segment() {
     assert_eq!((only_ack(&sent).ack, times(&sent, start)), (600, std::vec![40]));
 }
 
+// A peer with Nagle's algorithm would wait for the delay before each of its small segments.
+#[test]
+fn a_reader_who_has_read_everything_acknowledges() {
+    let mut w = Wire::new();
+    for i in 0..10 {
+        w.text(i * 300, 300);
+        assert_eq!(w.sends(), []);
+        w.read(299);
+        assert_eq!(w.sends(), [], "there is more to read");
+        w.read(1);
+        assert_eq!(only_ack(&w.sends()).ack, (i + 1) * 300);
+    }
+}
+
+// SHLD-18: the ACK of a request goes with the answer.
+#[test]
+fn a_reader_who_answers_acknowledges_with_the_answer() {
+    let mut w = Wire::new();
+    for i in 0..5 {
+        w.text(i * 300, 300);
+        w.read(300);
+        // The first time nobody knows yet that an answer will come; it comes before the next drain.
+        w.write(10);
+        let sent = w.sends();
+        assert_eq!((sent.len(), sent[0].len(), sent[0].ack), (1, 10, (i + 1) * 300));
+        w.ack((i + 1) * 10);
+    }
+    // Later than before, and still within the delay.
+    w.text(1500, 300);
+    w.read(300);
+    assert_eq!(w.wait(ms(20)), []);
+    w.write(10);
+    assert_eq!(w.sends()[0].ack, 1800);
+    w.ack(60);
+    // No answer any more: the delay runs out once, then reading acknowledges.
+    w.text(1800, 300);
+    w.read(300);
+    let start = w.now;
+    let sent = w.wait(ms(100));
+    assert_eq!((only_ack(&sent).ack, times(&sent, start)), (2100, std::vec![40]));
+    w.text(2100, 300);
+    w.read(300);
+    assert_eq!(only_ack(&w.sends()).ack, 2400);
+}
+
 // SHLD-19
 #[test]
 fn every_second_full_segment_is_acknowledged_at_once() {

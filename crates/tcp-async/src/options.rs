@@ -147,7 +147,8 @@ impl TcpStream {
         self.set_option(|o| o.cork = cork);
     }
 
-    /// Which congestion control the connection uses (`TCP_CONGESTION`).
+    /// Which of the built-in algorithms was chosen for the connection (`TCP_CONGESTION`); what runs, also a
+    /// [controller of the program's own](Self::set_controller), is in [`info`](Self::info).
     ///
     /// ```
     /// # use tcp_async::*;
@@ -189,7 +190,7 @@ impl TcpStream {
     }
 
     /// Lets a congestion controller of the program's own decide how much may be in flight, from now on. It is called
-    /// with the connection locked: it must not use the stream.
+    /// with the connection locked: it must neither use the stream nor panic, which would end the stack.
     ///
     /// ```
     /// # use tcp_async::{Algorithm, Net};

@@ -127,7 +127,8 @@ pub struct TcpConfig {
     pub window_scaling: bool,
     /// Receive buffer; the window scale follows from `max`. Linux: 128 KiB, up to 6 MiB.
     pub receive_buffer: BufferLimits,
-    /// Send buffer. Linux: 16 KiB, up to 4 MiB.
+    /// Send buffer. Linux: 16 KiB, up to 4 MiB. Over a path of less than 250 µs it is tuned beyond 256 KiB
+    /// only while the buffers of the stack hold less than 4 MiB together: more would be slower.
     pub send_buffer: BufferLimits,
     /// What a receiver may hold however short memory is, in octets: an empty ring of this size, or
     /// the power of two below it; at least 2 KiB. Linux: 4 KiB, the first of `tcp_rmem`.
@@ -137,7 +138,8 @@ pub struct TcpConfig {
     /// included; at least 1 KiB. Linux: 4 KiB, the first of `tcp_wmem`.
     #[doc(alias = "tcp_wmem")]
     pub send_buffer_min: usize,
-    /// How long an ACK may be delayed (MUST-40: below 0.5 s). Linux: 40 to 200 ms.
+    /// How long an ACK may be delayed (MUST-40: below 0.5 s). Linux: 40 to 200 ms. Reading all of what a peer has
+    /// written ends the delay, until the application answers what it reads.
     pub delayed_ack: Duration,
     /// First retransmission time-out (RFC 6298 2.1). Linux: 1 s.
     pub rto_initial: Duration,

@@ -330,7 +330,8 @@ impl Connection {
         }
         if taken.advance > 0 {
             let full = self.rcv.segment_size.min((self.rcv.limit / 4) as u32);
-            self.rcv.ack.on_text(taken.advance, full, self.options().quickack);
+            let pushed = s.seg.flags.contains(Flags::PSH);
+            self.rcv.ack.on_text(taken.advance, full, pushed, self.options().quickack);
             self.notify(Events::READABLE);
         }
         Continue(())

@@ -83,6 +83,8 @@ impl Connection {
     /// Lets a congestion controller of the caller's own decide how much may be in flight. It hears of the segment
     /// size now, and of everything that follows; its window counts as at least one segment. Choosing a
     /// built-in algorithm afterwards ([`SocketOptions::congestion`]) takes over its window and threshold.
+    /// It must not panic. One that is set in the middle of a recovery hears of its end only, and one that is set
+    /// before the handshake is not told of a lost SYN.
     ///
     /// ```
     #[doc = include_str!("../../doc/established.rs")]

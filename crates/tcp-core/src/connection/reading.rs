@@ -291,7 +291,9 @@ impl Connection {
         self.rcv.pass_urgent();
         self.tune_receive_buffer(now);
         if self.rcv.buffer.readable() == 0 {
-            self.rcv.ack.on_all_read();
+            if matches!(self.phase, Phase::Synchronized(_)) {
+                self.rcv.ack.on_all_read();
+            }
             self.release_ring(now);
         }
         self.offer_room();

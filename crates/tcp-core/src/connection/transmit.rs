@@ -225,8 +225,8 @@ impl Connection {
 
     fn commit(&mut self, now: Instant, plan: &Plan) {
         self.segments_out += plan.segments();
-        if plan.len > 0 && now.since(self.last_received) < self.config.delayed_ack {
-            self.rcv.ack.on_answer();
+        if plan.len > 0 && (plan.seq + plan.len).after(self.snd.nxt) {
+            self.rcv.ack.on_text_sent();
         }
         self.note_ack_sent(plan);
         match plan.reason {

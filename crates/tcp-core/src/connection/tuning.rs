@@ -7,8 +7,11 @@ use super::Connection;
 use crate::Instant;
 use crate::congestion::Controller;
 
-/// A path with a shorter round trip than this is filled by little text: 4 MiB in it are 32 Gbit/s.
-const SHORT: Duration = Duration::from_millis(1);
+/// A path with a shorter round trip than this is filled by little text: 256 KiB in it are 8 Gbit/s.
+const SHORT: Duration = Duration::from_micros(250);
+
+/// A path has become a long one if its smoothed round trip is above this; below, it is our own queue.
+const LONG: Duration = Duration::from_millis(16);
 
 /// Octets in all buffers of the stack beyond which more of them leave the caches that the cores share, and cost
 /// more than they bring (docs/decisions/0029).
@@ -42,7 +45,9 @@ impl Connection {
     /// Whether the congestion window of a short path says nothing about what its buffer should hold: without losses
     /// it grows with the buffer, and the buffer with it.
     fn is_crowded(&self) -> bool {
-        self.recovery.rtt().min().is_some_and(|rtt| rtt < SHORT)
+        let rtt = self.recovery.rtt();
+        rtt.min().is_some_and(|rtt| rtt < SHORT)
+            && rtt.smoothed().is_some_and(|rtt| rtt < LONG)
             && self.account.all_charged() > WARM
     }
 }

@@ -15,21 +15,40 @@ pub(crate) enum Due {
     Now,
 }
 
+/// What the application does with what it has read, as far as it has shown (docs/decisions/0030). Linux:
+/// pingpong mode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+enum Habit {
+    /// It reads: that acknowledges.
+    Reading,
+    /// The last ACK was for a read; text that is sent next is the answer.
+    Read,
+    /// It answers: the ACK had better wait for that.
+    Answering,
+}
+
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct AckPolicy {
     due: Due,
     /// Octets that arrived in order since the last ACK was sent.
     unacked: u32,
-    /// The application answers what it reads: an ACK had better wait for the answer. Until it has
-    /// shown that, a read acknowledges (docs/decisions/0030). Linux: pingpong mode.
-    answering: bool,
+    /// Among the unacknowledged is the end of a write: a small segment, or one with PSH.
+    written_end: bool,
+    /// Does the application answer what it reads?
+    habit: Habit,
     /// Last.ACK.sent of RFC 7323 4.3.
     last_sent: SeqNum,
 }
 
 impl AckPolicy {
     pub(crate) const fn new() -> AckPolicy {
-        AckPolicy { due: Due::No, unacked: 0, answering: false, last_sent: SeqNum(0) }
+        AckPolicy {
+            due: Due::No,
+            unacked: 0,
+            written_end: false,
+            habit: Habit::Reading,
+            last_sent: SeqNum(0),
+        }
     }
 
     pub(crate) const fn due(&self) -> Due {
@@ -41,8 +60,12 @@ impl AckPolicy {
     }
 
     /// In-order text came: the second full-sized segment is acknowledged at once (SHLD-19).
-    pub(crate) fn on_text(&mut self, octets: u32, full_segment: u32, quick: bool) {
+    pub(crate) fn on_text(&mut self, octets: u32, full_segment: u32, pushed: bool, quick: bool) {
         self.unacked = self.unacked.saturating_add(octets);
+        self.written_end |= pushed || octets < full_segment;
+        if self.habit == Habit::Read {
+            self.habit = Habit::Reading;
+        }
         if quick || self.unacked >= full_segment.saturating_mul(2) {
             self.due = Due::Now;
         } else if self.due == Due::No {
@@ -56,21 +79,25 @@ impl AckPolicy {
         self.due = Due::Now;
     }
 
-    /// The application has read everything that has come.
+    /// The application has read everything that has come. A sender who has written all may wait for
+    /// the ACK; one in the middle of full segments does not.
     pub(crate) fn on_all_read(&mut self) {
-        if self.due == Due::Delayed && !self.answering {
+        if self.due == Due::Delayed && self.written_end && self.habit != Habit::Answering {
             self.due = Due::Now;
+            self.habit = Habit::Read;
         }
     }
 
-    /// Text was sent within the delay after the last segment of the peer.
-    pub(crate) fn on_answer(&mut self) {
-        self.answering = true;
+    /// New text is sent: an answer, if something is to be acknowledged or was just read.
+    pub(crate) fn on_text_sent(&mut self) {
+        if self.due != Due::No || self.habit == Habit::Read {
+            self.habit = Habit::Answering;
+        }
     }
 
     /// The delay is over, and no answer has come.
     pub(crate) fn on_delay_over(&mut self) {
-        self.answering = false;
+        self.habit = Habit::Reading;
         self.due = Due::Now;
     }
 
@@ -78,6 +105,7 @@ impl AckPolicy {
     pub(crate) fn on_sent(&mut self, ack: SeqNum) {
         self.due = Due::No;
         self.unacked = 0;
+        self.written_end = false;
         self.last_sent = ack;
     }
 }
@@ -90,14 +118,14 @@ mod tests {
     #[test]
     fn every_second_full_segment_is_acknowledged_at_once() {
         let mut p = AckPolicy::new();
-        p.on_text(1000, 1000, false);
+        p.on_text(1000, 1000, false, false);
         assert_eq!(p.due(), Due::Delayed);
-        p.on_text(1000, 1000, false);
+        p.on_text(1000, 1000, false, false);
         assert_eq!(p.due(), Due::Now);
-        p.on_text(1000, 1000, false);
+        p.on_text(1000, 1000, false, false);
         p.on_sent(SeqNum(3000));
         assert_eq!((p.due(), p.last_sent()), (Due::No, SeqNum(3000)));
-        p.on_text(1, 1000, true);
+        p.on_text(1, 1000, false, true);
         assert_eq!(p.due(), Due::Now);
     }
 
@@ -106,19 +134,49 @@ mod tests {
         let mut p = AckPolicy::new();
         p.on_all_read();
         assert_eq!(p.due(), Due::No, "nothing to acknowledge");
-        p.on_text(1, 1000, false);
+        p.on_text(1, 1000, false, false);
         p.on_all_read();
         assert_eq!(p.due(), Due::Now);
         p.on_sent(SeqNum(1));
-        p.on_answer();
-        p.on_text(1, 1000, false);
+        p.on_text_sent();
+        p.on_text(1, 1000, false, false);
         p.on_all_read();
         assert_eq!(p.due(), Due::Delayed);
         p.on_delay_over();
         assert_eq!(p.due(), Due::Now);
         p.on_sent(SeqNum(2));
-        p.on_text(1, 1000, false);
+        p.on_text(1, 1000, false, false);
         p.on_all_read();
         assert_eq!(p.due(), Due::Now, "the answer did not come");
+    }
+
+    #[test]
+    fn a_read_in_the_middle_of_full_segments_acknowledges_nothing() {
+        let mut p = AckPolicy::new();
+        p.on_text(1000, 1000, false, false);
+        p.on_all_read();
+        assert_eq!(p.due(), Due::Delayed);
+        p.on_sent(SeqNum(1000));
+        p.on_text(1000, 1000, true, false);
+        p.on_all_read();
+        assert_eq!(p.due(), Due::Now, "the sender has written no more");
+    }
+
+    #[test]
+    fn text_that_answers_nothing_shows_nothing() {
+        let mut p = AckPolicy::new();
+        p.on_text_sent();
+        p.on_text(1, 1000, false, false);
+        p.on_all_read();
+        assert_eq!(p.due(), Due::Now);
+        p.on_sent(SeqNum(1));
+        p.on_text(1, 1000, false, false);
+        p.on_all_read();
+        p.on_sent(SeqNum(2));
+        // The ACK of the read left before the answer was ready.
+        p.on_text_sent();
+        p.on_text(1, 1000, false, false);
+        p.on_all_read();
+        assert_eq!(p.due(), Due::Delayed);
     }
 }

@@ -152,7 +152,8 @@ impl ConnCell {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic under this lock is a bug of ours; the value itself stays consistent.
+        // A panic under this lock is a bug of ours or of a program's own congestion controller; the value
+        // itself stays consistent.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

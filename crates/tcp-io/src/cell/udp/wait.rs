@@ -48,7 +48,7 @@ impl UdpCell {
 
     /// Polls for readiness on behalf of a `poll_*` function: one task per direction is kept, the
     /// last. `interest` is reading, writing or both; what else there is to wait for has
-    /// [`poll_wait`](Self::poll_wait).
+    /// [`poll_wait`](Self::poll_wait), and is never ready here.
     ///
     /// ```
     #[doc = include_str!("../../../doc/udp.rs")]

@@ -80,6 +80,33 @@ fn a_reader_who_answers_acknowledges_with_the_answer() {
     assert_eq!(only_ack(&w.sends()).ack, 2400);
 }
 
+// Neither the SYN-ACK nor the ACKs of an upload are something that text answers.
+#[test]
+fn an_upload_shows_nothing_of_a_reader() {
+    let mut w = Wire::new();
+    w.write(20 * MSS);
+    while let Some(last) = w.sends().last() {
+        let end = last.range().1;
+        w.ack(end);
+    }
+    assert_eq!(w.outstanding(), 0);
+    for i in 0..3 {
+        w.text(i * 300, 300);
+        w.read(300);
+        assert_eq!(only_ack(&w.sends()).ack, (i + 1) * 300);
+    }
+}
+
+#[test]
+fn a_reader_of_full_segments_acknowledges_every_second_one() {
+    let mut w = Wire::new();
+    for i in 0..6 {
+        w.text(i * MSS, MSS);
+        w.read(MSS as usize);
+        assert_eq!(w.sends().len(), i as usize % 2);
+    }
+}
+
 // SHLD-19
 #[test]
 fn every_second_full_segment_is_acknowledged_at_once() {

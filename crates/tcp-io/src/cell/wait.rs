@@ -112,13 +112,9 @@ impl ConnCell {
     /// ```
     pub fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<Readiness> {
         let mut inner = self.lock();
-        let ready = inner.readiness() & interest.mask();
-        if !ready.is_empty() {
-            return Poll::Ready(ready);
-        }
-        inner.waiters.set_slot(interest, cx.waker());
-        self.after_wait(inner, interest);
-        Poll::Pending
+        let ready = inner.readiness();
+        let polled = inner.waiters.poll_slot(cx, ready, interest);
+        self.after_poll(inner, interest, polled)
     }
 
     /// Registers one of any number of waiting tasks, or renews its waker; `None` as key starts.
@@ -145,26 +141,25 @@ impl ConnCell {
         key: &mut Option<WaiterKey>,
     ) -> Poll<Readiness> {
         let mut inner = self.lock();
-        let ready = inner.readiness() & interest.mask();
-        if !ready.is_empty() {
-            if let Some(k) = key.take() {
-                inner.waiters.remove(k);
-            }
-            return Poll::Ready(ready);
-        }
-        inner.waiters.register(interest, cx.waker(), key);
-        self.after_wait(inner, interest);
-        Poll::Pending
+        let ready = inner.readiness();
+        let polled = inner.waiters.poll_listed(cx, ready, interest, key);
+        self.after_poll(inner, interest, polled)
     }
 
-    /// A task waits to write: if that is for memory, the stack puts it into the line.
-    fn after_wait(&self, mut inner: MutexGuard<'_, Inner>, interest: Interest) {
-        let writes = interest.mask().intersects(Readiness::WRITABLE);
+    /// A task that waits to write, and does so for memory, is put into the line by the stack.
+    fn after_poll(
+        &self,
+        mut inner: MutexGuard<'_, Inner>,
+        interest: Interest,
+        polled: Poll<Readiness>,
+    ) -> Poll<Readiness> {
+        let writes = polled.is_pending() && interest.mask().intersects(Readiness::WRITABLE);
         let awaits_memory = writes && inner.conn.note_waiting_writer();
         drop(inner);
         if awaits_memory {
             self.request_service();
         }
+        polled
     }
 
     /// A waiting task gives up.

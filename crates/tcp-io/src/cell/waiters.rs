@@ -2,7 +2,7 @@
 //! any number of waiting tasks, each of which is woken.
 
 use std::ops::{BitAnd, BitOr};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 use smallvec::SmallVec;
@@ -196,6 +196,40 @@ impl WakeList {
 }
 
 impl Waiters {
+    /// What `interest` asks for, if it is `ready`; else the task takes the slot of each direction.
+    pub(crate) fn poll_slot(
+        &mut self,
+        cx: &mut Context<'_>,
+        ready: Readiness,
+        interest: Interest,
+    ) -> Poll<Readiness> {
+        let ready = ready & interest.mask();
+        if ready.is_empty() {
+            self.set_slot(interest, cx.waker());
+            return Poll::Pending;
+        }
+        Poll::Ready(ready)
+    }
+
+    /// What `interest` asks for, if it is `ready`: the task leaves the list. Else it is in the list.
+    pub(crate) fn poll_listed(
+        &mut self,
+        cx: &mut Context<'_>,
+        ready: Readiness,
+        interest: Interest,
+        key: &mut Option<WaiterKey>,
+    ) -> Poll<Readiness> {
+        let ready = ready & interest.mask();
+        if ready.is_empty() {
+            self.register(interest, cx.waker(), key);
+            return Poll::Pending;
+        }
+        if let Some(k) = key.take() {
+            self.remove(k);
+        }
+        Poll::Ready(ready)
+    }
+
     /// Reading and writing have a slot each; a task that waits for both is in both.
     pub(crate) fn set_slot(&mut self, interest: Interest, waker: &Waker) {
         let concerned = interest.mask();

@@ -63,12 +63,8 @@ impl UdpCell {
     /// ```
     pub fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<Readiness> {
         let mut i = self.lock();
-        let ready = i.readiness() & interest.mask();
-        if !ready.is_empty() {
-            return Poll::Ready(ready);
-        }
-        i.waiters.set_slot(interest, cx.waker());
-        Poll::Pending
+        let ready = i.readiness();
+        i.waiters.poll_slot(cx, ready, interest)
     }
 
     /// Registers one of any number of waiting tasks, or renews its waker; `None` as key starts.
@@ -94,15 +90,8 @@ impl UdpCell {
         key: &mut Option<WaiterKey>,
     ) -> Poll<Readiness> {
         let mut i = self.lock();
-        let ready = i.readiness() & interest.mask();
-        if !ready.is_empty() {
-            if let Some(k) = key.take() {
-                i.waiters.remove(k);
-            }
-            return Poll::Ready(ready);
-        }
-        i.waiters.register(interest, cx.waker(), key);
-        Poll::Pending
+        let ready = i.readiness();
+        i.waiters.poll_listed(cx, ready, interest, key)
     }
 
     /// A waiting task gives up.

@@ -6,7 +6,6 @@ use crate::device::{RxChecksum, vnet};
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
 
 fn pair(framing: Framing) -> (TunDevice, UnixDatagram) {
     let (ours, kernel) = UnixDatagram::pair().unwrap();
@@ -128,14 +127,18 @@ async fn a_received_header_is_understood() {
 #[tokio::test]
 async fn a_receiver_that_found_nothing_is_woken() {
     let (device, kernel) = pair(Framing::Plain);
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
     let receiver = tokio::spawn(async move {
         for i in 0..20u8 {
             assert_eq!(recv(&device).await.unwrap().1, [i; 30]);
+            tell.send(i).await.unwrap();
         }
     });
+    // On one thread the receiver goes on until it finds nothing before this task does.
+    tokio::task::yield_now().await;
     for i in 0..20u8 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
         kernel.send(&[i; 30]).unwrap();
+        assert_eq!(told.recv().await, Some(i));
     }
     receiver.await.unwrap();
 }

@@ -128,3 +128,29 @@ fn the_end_of_the_stack_is_told_to_who_waits() {
     assert_eq!(opened(&rig.next().unwrap()).2, b"on its way");
     assert!(!rig.stack.has_work());
 }
+
+/// Notes its number when it is woken.
+struct Numbered(usize, std::sync::Arc<std::sync::Mutex<Vec<usize>>>);
+
+impl futures::task::ArcWake for Numbered {
+    fn wake_by_ref(this: &std::sync::Arc<Self>) {
+        this.1.lock().unwrap().push(this.0);
+    }
+}
+
+// A seed repeats a run only if nothing depends on the order of a hash map.
+#[test]
+fn sockets_end_in_the_order_of_their_places() {
+    let mut rig = Rig::new();
+    let woken = std::sync::Arc::default();
+    for n in 0..20 {
+        let id = rig.udp("10.0.0.1:0");
+        let waker =
+            futures::task::waker(std::sync::Arc::new(Numbered(n, std::sync::Arc::clone(&woken))));
+        let cell = rig.stack.udp_cell(id).unwrap();
+        let mut cx = Context::from_waker(&waker);
+        assert!(cell.poll_ready(&mut cx, Interest::READABLE).is_pending());
+    }
+    rig.stack.close_all(rig.now);
+    assert_eq!(*woken.lock().unwrap(), (0..20).collect::<Vec<_>>());
+}
